@@ -1,0 +1,77 @@
+# Compiler settings and the three functions every folder is declared with.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(OUTRIDER_CCACHE ccache)
+if(OUTRIDER_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${OUTRIDER_CCACHE})
+endif()
+
+# Warnings are errors. No contraction anywhere: a fused multiply-add is written where it is wanted, so that
+# a row's bits never depend on what the compiler chose to fuse.
+add_library(outrider_options INTERFACE)
+target_compile_options(outrider_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -ffp-contract=off -fno-math-errno)
+target_include_directories(outrider_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(OUTRIDER_SANITIZE)
+  add_compile_options(-fsanitize=${OUTRIDER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${OUTRIDER_SANITIZE})
+endif()
+if(OUTRIDER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+# outrider_folder(NAME DEPS a b LINK lib...)
+#   src/NAME as a library of its *.cc; *_test.cc become one test program NAME_test; *_fuzz.cc one fuzz
+#   program each when OUTRIDER_FUZZ is on. DEPS are the folders it may include, LINK external libraries.
+function(outrider_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+
+  set(links "")
+  foreach(dep ${ARG_DEPS})
+    list(APPEND links outrider_${dep})
+  endforeach()
+  if(sources)
+    add_library(outrider_${name} STATIC ${sources})
+    target_link_libraries(outrider_${name} PUBLIC ${links} ${ARG_LINK} PRIVATE outrider_options)
+    target_include_directories(outrider_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  else()
+    add_library(outrider_${name} INTERFACE)
+    target_link_libraries(outrider_${name} INTERFACE ${links} ${ARG_LINK})
+    target_include_directories(outrider_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+  endif()
+
+  if(tests AND NOT OUTRIDER_FUZZ)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE
+      outrider_${name} outrider_options ${ARG_TEST_LINK} GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST)
+  endif()
+  if(OUTRIDER_FUZZ)
+    foreach(source ${fuzzers})
+      get_filename_component(fuzzer ${source} NAME_WE)
+      add_executable(${fuzzer} ${source})
+      target_link_libraries(${fuzzer} PRIVATE outrider_${name} outrider_options)
+      target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+  endif()
+endfunction()

@@ -1,0 +1,66 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <vector>
+
+#include "platform/mapped_file.h"
+#include "platform/thread_pool.h"
+
+namespace outrider {
+namespace {
+
+TEST(ThreadPool, every_thread_runs_every_job_once) {
+  for (const std::uint32_t threads : {1u, 2u, 3u, 7u}) {
+    ThreadPool pool(threads);
+    std::vector<int> hits(threads, 0);
+    for (int job = 0; job < 500; ++job) pool.run([&](std::uint32_t thread) { ++hits[thread]; });
+    for (const int count : hits) EXPECT_EQ(count, 500);
+  }
+}
+
+TEST(ThreadPool, a_job_sees_what_the_last_one_wrote) {
+  ThreadPool pool(3);
+  std::vector<int> values(1000, 0);
+  for (int job = 0; job < 200; ++job) {
+    pool.run([&](std::uint32_t thread) {
+      const Range part = share_of(values.size(), (thread + static_cast<std::uint32_t>(job)) % 3, 3);
+      for (std::size_t i = part.begin; i < part.end; ++i) ++values[i];
+    });
+  }
+  for (const int value : values) EXPECT_EQ(value, 200);
+}
+
+TEST(ThreadPool, shares_cover_everything_once) {
+  for (const std::size_t count : {0u, 1u, 5u, 64u, 1001u}) {
+    for (const std::size_t grain : {1u, 8u, 64u}) {
+      std::size_t next = 0;
+      for (std::uint32_t thread = 0; thread < 5; ++thread) {
+        const Range part = share_of(count, thread, 5, grain);
+        EXPECT_EQ(part.begin, next);
+        EXPECT_TRUE(part.begin % grain == 0 || part.begin == count);
+        next = part.end;
+      }
+      EXPECT_EQ(next, count);
+    }
+  }
+}
+
+TEST(MappedFile, shows_the_bytes_and_says_what_is_missing) {
+  const std::string path = testing::TempDir() + "/mapped";
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  std::fputs("abc", file);
+  std::fclose(file);
+  auto mapped = MappedFile::open(path);
+  ASSERT_TRUE(mapped);
+  ASSERT_EQ(mapped->bytes().size(), 3u);
+  EXPECT_EQ(mapped->bytes()[2], std::byte{'c'});
+  const auto missing = MappedFile::open(path + ".not");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find(".not: No such file"), std::string::npos);
+  EXPECT_FALSE(MappedFile::open(testing::TempDir()));
+}
+
+}  // namespace
+}  // namespace outrider
