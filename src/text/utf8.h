@@ -1,0 +1,44 @@
+// Steps through bytes that claim to be UTF-8, one character or one mistake at a time.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace outrider {
+
+struct Utf8Front {
+  enum class Kind {
+    kCharacter,  // a well-formed character
+    kInvalid,    // bytes that no continuation can make a character
+    kCut,        // a well-formed beginning whose end is missing; it reaches to the end of the input
+  };
+  Kind kind;
+  std::size_t bytes;  // at least 1
+};
+
+// What stands at the front of `text`, which must not be empty. Overlong forms, surrogates and
+// values past U+10FFFF are invalid. An invalid part is as long as the Unicode Standard's "maximal
+// subpart" (section 3.9), so that one U+FFFD for each part is what browsers show too.
+inline Utf8Front utf8_front(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return {Utf8Front::Kind::kCharacter, 1};
+  if (lead < 0xC2 || lead > 0xF4) return {Utf8Front::Kind::kInvalid, 1};
+  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  // Only the second byte has a range of its own; it is what rules out the malformed values.
+  std::uint8_t low = 0x80;
+  std::uint8_t high = 0xBF;
+  if (lead == 0xE0) low = 0xA0;
+  if (lead == 0xED) high = 0x9F;
+  if (lead == 0xF0) low = 0x90;
+  if (lead == 0xF4) high = 0x8F;
+  for (std::size_t i = 1; i < length; ++i) {
+    if (i == text.size()) return {Utf8Front::Kind::kCut, i};
+    if (byte(i) < low || byte(i) > high) return {Utf8Front::Kind::kInvalid, i};
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {Utf8Front::Kind::kCharacter, length};
+}
+
+}  // namespace outrider
