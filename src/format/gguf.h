@@ -5,52 +5,36 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <unordered_map>
 #include <vector>
 
 #include "core/result.h"
 #include "core/tensor_type.h"
+#include "format/gguf_value.h"
+#include "platform/mapped_file.h"
 
 namespace outrider {
-
-// An array of metadata. Numbers are read one by one, because nothing in the file is aligned.
-class GgufArray {
- public:
-  std::size_t size() const;
-  bool is_strings() const;
-  // Numbers and booleans; the element kinds convert as in GgufValue. Nothing for an array of
-  // strings.
-  std::optional<std::int64_t> integer(std::size_t i) const;
-  std::optional<double> number(std::size_t i) const;
-  // Empty for an array of numbers. Views into the mapped file.
-  std::span<const std::string_view> strings() const;
-};
-
-// One value of metadata. Integer kinds of any width are one kind here, float kinds too.
-class GgufValue {
- public:
-  std::optional<std::int64_t> integer() const;  // integers and booleans; nothing above 2^63 - 1
-  std::optional<double> number() const;         // floats and integers
-  std::optional<bool> boolean() const;
-  std::optional<std::string_view> string() const;
-  const GgufArray* array() const;  // null when it is not one
-  // For people: "u32 5", "array of 262144 strings".
-  std::string describe() const;
-};
 
 struct GgufTensor {
   std::string_view name;
   TensorType type;
   std::uint32_t dims;                // 1 to 4
-  std::array<std::uint64_t, 4> ne;   // ne[0] is the contiguous axis; 1 past `dims`
+  std::array<std::uint64_t, 4> ne;   // ne[0] is the contiguous axis; 1 past `dims`; none is 0
   std::span<const std::byte> bytes;  // exactly row_bytes(type, ne[0]) * ne[1] * ne[2] * ne[3]
 };
 
+struct GgufEntry {
+  std::string_view key;
+  GgufValue value;
+};
+
+struct GgufPart;  // of gguf_parse.h
+
+// Everything it hands out points into the file's mapping: it stays valid while the GgufFile lives,
+// moved or not.
 class GgufFile {
  public:
   // Opens `path`, and its siblings if it is one part NAME-00001-of-0000N.gguf of a split file.
@@ -59,15 +43,30 @@ class GgufFile {
   // Parses one unsplit file held in memory, for tests and fuzzing; `bytes` must outlive it.
   static Result<GgufFile> parse(std::span<const std::byte> bytes, const std::string& name);
 
-  const std::string& path() const;
-  std::uint64_t file_bytes() const;  // of all parts
-  std::span<const GgufTensor> tensors() const;
+  const std::string& path() const { return path_; }
+  std::uint64_t file_bytes() const { return file_bytes_; }  // of all parts
+  std::span<const GgufTensor> tensors() const { return tensors_; }
   const GgufTensor* find(std::string_view tensor) const;  // null when absent
   const GgufValue* value(std::string_view key) const;     // null when absent
-  std::vector<std::string_view> keys() const;             // in file order
+  std::vector<std::string_view> keys() const;             // in file order; of the first part
 
   // Hints to the system about a part of tensors' bytes; see MappedFile.
+  void expect_sequential(std::span<const std::byte> part) const;
   void expect_random(std::span<const std::byte> part) const;
+
+ private:
+  GgufFile() = default;
+  // The first part's keys are the file's; further parts only bring tensors.
+  Result<void> add_part(GgufPart part, std::uint64_t bytes, const std::string& name);
+  static Result<GgufFile> open_split(const std::string& stem, std::uint32_t parts);
+  const MappedFile* mapping_of(std::span<const std::byte> part) const;
+
+  std::string path_;
+  std::uint64_t file_bytes_ = 0;
+  std::vector<MappedFile> mappings_;
+  std::vector<GgufEntry> entries_;
+  std::vector<GgufTensor> tensors_;
+  std::unordered_map<std::string_view, std::size_t> tensor_index_;
 };
 
 }  // namespace outrider
