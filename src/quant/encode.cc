@@ -120,6 +120,12 @@ EncodeBlockFn encode_block_for(TensorType type) {
       return encode_q5_0;
     case TensorType::kQ5_1:
       return encode_q5_1;
+    case TensorType::kQ4_K:
+      return encode_q4_k;
+    case TensorType::kQ5_K:
+      return encode_q5_k;
+    case TensorType::kQ6_K:
+      return encode_q6_k;
     default:
       return nullptr;
   }
