@@ -31,6 +31,7 @@ endif()
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(GTest REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
 include(GoogleTest)
 
 # outrider_folder(NAME DEPS a b LINK lib...)
