@@ -16,7 +16,11 @@ void decode_row(TensorType type, std::span<const std::byte> bytes, std::span<flo
 // Q6_K.
 bool can_encode(TensorType type);
 
-// Rounds one row into `bytes`, row_bytes(type, values.size()) long.
+// Rounds one row into `bytes`, row_bytes(type, values.size()) long; values.size() is a multiple of
+// the block. The same values always give the same bytes, and blocks do not influence each other.
+// F32, F16 and BF16 keep NaN and infinities, and F16 turns what it cannot reach into infinity. The
+// block formats have no way to say either: there a value that is not finite counts as zero, and
+// scales beyond the largest f16 become that one, so every decoded value is finite.
 void encode_row(TensorType type, std::span<const float> values, std::span<std::byte> bytes);
 
 }  // namespace outrider

@@ -81,20 +81,26 @@ void encode_q5_0(const float* values, MutableBytes out) {
   store_nibbles(codes, out + 6);
 }
 
+float mean(const Block32& x) {
+  double sum = 0.0;
+  for (const float v : x) sum += static_cast<double>(v);
+  return static_cast<float>(sum / 32.0);
+}
+
 void encode_q5_1(const float* values, MutableBytes out) {
   const Block32 x = read_block(values);
   const auto [low, high] = std::minmax_element(x.begin(), x.end());
-  const std::uint16_t min_half = scale_to_f16(*low);
-  const float min = f16_to_float(min_half);
   // Divided before the subtraction: two finite values may lie further apart than a float reaches.
-  const std::uint16_t half = scale_to_f16(std::max(*high / 31.0f - min / 31.0f, 0.0f));
+  const std::uint16_t half = scale_to_f16(*high / 31.0f - *low / 31.0f);
   const float d = f16_to_float(half);
+  // Where the range is too small for any scale, every value becomes the mean.
+  const std::uint16_t min_half = scale_to_f16(d == 0.0f ? mean(x) : *low);
+  const float min = f16_to_float(min_half);
   store_u16(out, half);
   store_u16(out + 2, min_half);
-  std::array<std::uint8_t, 32> codes;
-  for (std::size_t i = 0; i < 32; ++i) {
-    const float q = d == 0.0f ? 0.0f : round_code((x[i] - min) / d, 0.0f, 31.0f);
-    codes[i] = static_cast<std::uint8_t>(q);
+  std::array<std::uint8_t, 32> codes{};
+  for (std::size_t i = 0; i < 32 && d != 0.0f; ++i) {
+    codes[i] = static_cast<std::uint8_t>(round_code((x[i] - min) / d, 0.0f, 31.0f));
   }
   store_fifth_bits(codes, out + 4);
   store_nibbles(codes, out + 8);

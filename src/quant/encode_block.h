@@ -28,7 +28,7 @@ inline std::uint16_t scale_to_f16(float value) {
 // nearbyint() the compiler can do it in vectors on every x86-64.
 inline float round_code(float value, float low, float high) {
   constexpr float kShift = 12582912.0f;
-  return (std::clamp(value, low, high) + kShift) - kShift;
+  return (std::min(std::max(value, low), high) + kShift) - kShift;
 }
 
 // A block of 256 divided by its largest magnitude: every x is in [-1, 1], so sums of squares
@@ -48,6 +48,10 @@ inline UnitBlock read_unit_block(const float* values) {
   for (float& x : block.x) x /= block.size;
   return block;
 }
+
+// Below this a step among unit values counts as none, so that (its inverse) * 2 is finite. The
+// largest f16 as the scale of a block of the largest floats is still above.
+inline constexpr float kSmallestStep = 1e-36f;
 
 // A block's own scale as it is stored, and what that is worth among the values divided by `size`.
 struct StoredScale {

@@ -17,8 +17,9 @@ using Scales = std::array<float, kSubBlocks>;
 
 Codes nearest_codes(const float* x, float scale) {
   Codes codes{};
-  if (scale == 0.0f) return codes;
-  for (std::size_t i = 0; i < kValues; ++i) codes[i] = round_code(x[i] / scale, -32.0f, 31.0f);
+  if (std::fabs(scale) < kSmallestStep) return codes;
+  const float inverse = 1.0f / scale;
+  for (std::size_t i = 0; i < kValues; ++i) codes[i] = round_code(x[i] * inverse, -32.0f, 31.0f);
   return codes;
 }
 
@@ -44,16 +45,20 @@ float best_scale(const float* x) {
   }
   float best = 0.0f;
   float best_error = squared_error(x, best, Codes{});
+  const auto refit = [&](float scale) {
+    const Codes codes = nearest_codes(x, scale);
+    scale = least_squares(x, codes);
+    const float error = squared_error(x, scale, codes);
+    if (error >= best_error) return;
+    best_error = error;
+    best = scale;
+  };
   for (int step = 0; step <= 20; ++step) {
     const float code = 28.0f + 0.25f * static_cast<float>(step);
-    for (const float first : {extremum / code, -extremum / code}) {
-      const float scale = least_squares(x, nearest_codes(x, first));
-      const float error = squared_error(x, scale, nearest_codes(x, scale));
-      if (error >= best_error) continue;
-      best_error = error;
-      best = scale;
-    }
+    refit(extremum / code);
+    refit(-extremum / code);
   }
+  refit(best);
   return best;
 }
 
@@ -69,7 +74,8 @@ struct Fit {
 void fit_sub_block(const float* x, std::size_t sub, float wanted, Fit& fit) {
   const float near = fit.d.unit == 0.0f ? 0.0f : round_code(wanted / fit.d.unit, -127.0f, 127.0f);
   float best_error = std::numeric_limits<float>::infinity();
-  for (float s = std::max(near - 1.0f, -127.0f); s <= std::min(near + 1.0f, 127.0f); s += 1.0f) {
+  for (const float step : {0.0f, -1.0f, 1.0f}) {  // of equals, the nearest
+    const float s = std::clamp(near + step, -127.0f, 127.0f);
     const Codes codes = nearest_codes(x, fit.d.unit * s);
     const float error = squared_error(x, fit.d.unit * s, codes);
     if (error >= best_error) continue;
