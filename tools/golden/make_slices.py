@@ -1,4 +1,4 @@
-"""Makes tests/golden/slices: descriptions of real-width models and what transformers computes with them.
+"""Makes tests/golden/slices: descriptions of real-width models and what transformers makes of them.
 
     python3 make_slices.py --spec-only                 descriptions only; needs no packages
     python3 make_slices.py --self-check ../../tests/golden/cases/dense
@@ -122,27 +122,32 @@ def self_check(folder, device, started):
     from reference import use_plain_paths
     from safetensors.torch import load_file
 
-    golden = {name: t.to(device) for name, t in load_file(str(folder / "golden.safetensors")).items()}
+    stored = load_file(str(folder / "golden.safetensors"))
+    golden = {name: tensor.to(device) for name, tensor in stored.items()}
     pair = []
-    for part, name in (("target", "Gemma4ForCausalLM"), ("assistant", "Gemma4AssistantForCausalLM")):
+    classes = {"target": "Gemma4ForCausalLM", "assistant": "Gemma4AssistantForCausalLM"}
+    for part, name in classes.items():
         model = official(name).from_pretrained(str(folder / part), attn_implementation="eager")
         pair.append(use_plain_paths(model.float()).to(device))
     prompt = golden["input_ids"].long().view(1, -1)
     seen = run_target(pair[0], prompt)
     greedy, _ = run_greedy(pair[0], prompt, 4)
-    drafts = run_drafter(*pair, seen, golden["draft.first_token"].item(), len(golden["draft.tokens"]))
+    first = golden["draft.first_token"].item()
+    drafts = run_drafter(*pair, seen, first, len(golden["draft.tokens"]))
     got = {"draft.logits": drafts["logits"], "draft.hidden": drafts["hidden"]}
     got |= {name: seen[name] for name in ("logits", "hidden_final_norm")}
     for kind, (k, v) in seen["kv"].items():
         got |= {f"kv.{kind}.k": k[0], f"kv.{kind}.v": v[0]}
     for name in (name for name in golden if name.startswith("layer_input.")):
         got[name] = seen[name][-golden[name].shape[0] :]
-    same = greedy == golden["greedy_ids"][:4].tolist() and drafts["tokens"] == golden["draft.tokens"].tolist()
+    same = greedy == golden["greedy_ids"][:4].tolist()
+    same = same and drafts["tokens"] == golden["draft.tokens"].tolist()
     errors = {name: relative_error(tensor, golden[name]) for name, tensor in got.items()}
     for name, error in errors.items():
         print(f"  {name:28} {error:.2e}")
     passed = same and max(errors.values()) < 1e-4
-    say(started, f"self-check {folder}: tokens {'equal' if same else 'DIFFER'}, {'ok' if passed else 'FAILED'}")
+    verdict = f"tokens {'equal' if same else 'DIFFER'}, {'ok' if passed else 'FAILED'}"
+    say(started, f"self-check {folder}: {verdict}")
     return passed
 
 
@@ -157,10 +162,12 @@ def prepare_torch(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", action="append", choices=[s.name for s in slices.SLICES])
-    parser.add_argument("--spec-only", action="store_true", help="write the descriptions, run nothing")
-    parser.add_argument("--self-check", action="append", type=pathlib.Path, metavar="DIR", default=[])
+    parser.add_argument("--spec-only", action="store_true", help="descriptions only, run nothing")
+    parser.add_argument("--self-check", action="append", type=pathlib.Path, default=[])
     parser.add_argument("--out", type=pathlib.Path, default=HERE.parents[1] / "tests/golden/slices")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=16)

@@ -1,4 +1,4 @@
-"""Random weights that need not be stored: the Python side of src/core/random_weights.h, bit for bit.
+"""Random weights that need not be stored: src/core/random_weights.h in Python, bit for bit.
 
     word  = philox4x32-10(key = fnv1a64(name), counter = (i // 4, seed))[i % 4]
     value = float32(sum of the word's four bytes - 510) * float32(std / sqrt(21845)) + mean
@@ -88,8 +88,8 @@ def draw_list(name, seed, mean, std, first, count):
     values = []
     for word in words(name, seed, first, count):
         centred = sum(word.to_bytes(4, "little")) - 510
-        # Product and sum in double, then rounded: the product is exact, and a double holds more than
-        # twice the bits of a float, so rounding twice rounds as once.
+        # Product and sum in double, then rounded: the product is exact, and a double holds more
+        # than twice the bits of a float, so rounding twice rounds as once.
         values.append(to_float32(to_float32(centred * scale) + mean))
     return values
 
@@ -102,8 +102,8 @@ def draw(name, seed, mean, std, count, out=None):
     blocks = (count + 3) // 4
 
     def fill(first_block):
-        part = _philox_array(key, first_block, min(CHUNK_BLOCKS, blocks - first_block), seed).ravel()
-        pairs, mask = part.astype(np.uint32), np.uint32(0x00FF00FF)
+        part = _philox_array(key, first_block, min(CHUNK_BLOCKS, blocks - first_block), seed)
+        pairs, mask = part.ravel().astype(np.uint32), np.uint32(0x00FF00FF)
         pairs = (pairs & mask) + (pairs >> np.uint32(8) & mask)
         sums = (pairs + (pairs >> np.uint32(16)) & np.uint32(0xFFFF)).astype(np.int32)
         values = (sums - np.int32(510)).astype(np.float32) * scale + mean
@@ -143,7 +143,7 @@ def permuted_id(index, vocab):
 
 
 def prompt_ids(count, vocab, seed):
-    """A prompt: beginning-of-sequence (2), then ids of 32 and above, drawn like a tensor's words."""
+    """A prompt: beginning-of-sequence (2), then ids from 32 up, drawn like a tensor's words."""
     drawn = words("prompt", seed, 1, count - 1)
     return [2] + [32 + (word * (vocab - 32) >> 32) for word in drawn]
 
@@ -181,14 +181,17 @@ VECTOR_ROLES = [
 ]
 
 
+def print_tensor(name, seed, mean, std, first, values):
+    fields = [name, seed, f"{float32_bits(mean):08x}", f"{float32_bits(std):08x}", first]
+    print("tensor", *fields, *(f"{float32_bits(value):08x}" for value in values))
+
+
 def print_vectors():
     print("# Written by tools/golden/random_weights.py. Floats as the hexadecimal of their bits.")
     print("# tensor NAME SEED MEAN STD FIRST VALUE...")
     for name, seed, first in VECTOR_TENSORS:
         mean, std = role_of(name, 1536)
-        values = draw_list(name, seed, mean, std, first, 11)
-        numbers = " ".join(f"{float32_bits(value):08x}" for value in values)
-        print(f"tensor {name} {seed} {float32_bits(mean):08x} {float32_bits(std):08x} {first} {numbers}")
+        print_tensor(name, seed, mean, std, first, draw_list(name, seed, mean, std, first, 11))
     # One long stretch, so that the code for many values at once is compared too.
     name, seed, count = "blk.0.ffn_up.weight", 5, 700
     mean, std = role_of(name, 6144)
@@ -196,14 +199,14 @@ def print_vectors():
     if np is not None:
         fast = draw(name, seed, mean, std, count + 2)[2:]
         assert [float(v) for v in fast] == values, "NumPy and plain Python differ"
-    numbers = " ".join(f"{float32_bits(value):08x}" for value in values)
-    print(f"tensor {name} {seed} {float32_bits(mean):08x} {float32_bits(std):08x} 2 {numbers}")
+    print_tensor(name, seed, mean, std, 2, values)
     print("# role NAME COLS MEAN STD")
     for name, cols in VECTOR_ROLES:
         mean, std = role_of(name, cols)
         print(f"role {name} {cols} {float32_bits(mean):08x} {float32_bits(std):08x}")
     print("# permuted INDEX VOCAB ID")
-    for index, vocab in [(0, 2048), (1, 2048), (2047, 2048), (1, 262144), (262143, 262144), (9, 10)]:
+    places = [(0, 2048), (1, 2048), (2047, 2048), (1, 262144), (262143, 262144), (9, 10)]
+    for index, vocab in places:
         print(f"permuted {index} {vocab} {permuted_id(index, vocab)}")
 
 

@@ -29,16 +29,15 @@ def official(name):
 
 
 def use_plain_paths(model):
-    """Eager attention and eager experts, wherever this version of transformers keeps the setting."""
+    """Eager attention and eager experts, wherever transformers keeps the setting."""
     for setter in ("set_attn_implementation", "set_experts_implementation"):
         if hasattr(model, setter):
             try:
                 getattr(model, setter)("eager")
             except Exception as error:  # a model without experts may refuse; the next check decides
                 print(f"  {setter}: {error}")
-    for config in {id(m.config): m.config for m in model.modules() if hasattr(m, "config")}.values():
-        attention = getattr(config, "_attn_implementation", None)
-        if attention not in (None, "eager"):
+    for config in (m.config for m in model.modules() if hasattr(m, "config")):
+        if getattr(config, "_attn_implementation", None) not in (None, "eager"):
             config._attn_implementation = "eager"
     return model.eval()
 
@@ -49,7 +48,7 @@ def build(class_name, config, tensors, seed):
     if hasattr(config, "text_config"):
         config.text_config._attn_implementation = "eager"
     model = use_plain_paths(official(class_name)(config).float())
-    model.tie_weights()
+    model.lm_head.weight = model.model.embed_tokens.weight
     state = model.state_dict()
     wanted = {hf: (gguf, shape, role) for gguf, hf, shape, role in tensors}
     parameters = {name for name, _ in model.named_parameters()} - {"lm_head.weight"}
@@ -62,13 +61,11 @@ def build(class_name, config, tensors, seed):
             raise SystemExit(f"{name} is {list(state[name].shape)}, described as {shape}")
         flat = state[name].view(-1).numpy()
         draw(gguf, seed, mean, std, flat.size, out=flat)
-    if model.lm_head.weight.data_ptr() != model.model.embed_tokens.weight.data_ptr():
-        raise SystemExit("lm_head is not tied to the embedding table")
     return model
 
 
 def _watch(model, seen):
-    """Hooks that record layer inputs, the final norm's output and how narrowly experts were chosen."""
+    """Hooks that keep layer inputs, the final norm's output and the narrowest choice of experts."""
 
     def layer_input(layer):
         def hook(_, args, kwargs):
@@ -95,7 +92,7 @@ def _watch(model, seen):
 
 @torch.no_grad()
 def run_target(model, ids):
-    """{logits [n, vocab], hidden_final_norm [n, d], layer_input.N [n, d], kv: {type: (k, v)}, ...}"""
+    """logits [n, vocab], hidden_final_norm [n, d], layer_input.N [n, d], kv: {type: (k, v)}, ..."""
     seen = {}
     handles = _watch(model, seen)
     out = model(input_ids=ids, use_cache=False, return_shared_kv_states=True)
@@ -124,14 +121,14 @@ def run_greedy(model, ids, count):
 
 @torch.no_grad()
 def run_drafter(target, assistant, seen, first_token, steps):
-    """Drafter steps after a prompt, as SinglePositionMultiTokenCandidateGenerator makes its first round.
+    """Drafter steps after a prompt: the first round of SinglePositionMultiTokenCandidateGenerator.
 
-    The last token is the first greedy one, which has no KV yet; it stands at position n = the number of
-    prompt tokens, and so does every step of the round. The hidden row is the last prompt token's.
+    The last token is the first greedy one, which has no KV yet; it stands at position n = the
+    number of prompt tokens, as does every step of the round. The hidden row is that of n - 1.
     """
     position = seen["logits"].shape[0]
     device = seen["logits"].device
-    shared = {k: (v[0][:, :, : position + 1], v[1][:, :, : position + 1]) for k, v in seen["kv"].items()}
+    shared = dict(seen["kv"])  # already no longer than position + 1, to which each round cuts it
     mask = torch.ones(1, position + 1, dtype=torch.long, device=device)
     position_ids = torch.tensor([[position]], device=device)
     embed = target.get_input_embeddings()
@@ -160,10 +157,12 @@ def relative_error(got, wanted):
 def tell(seen, drafts, greedy_margin):
     """Whether the weights behave: sizes of what was computed, and how near to a tie it came."""
     logits = seen["logits"]
-    print(f"  logits: std {logits.std():.2f}, beyond 29: {(logits.abs() > 29).float().mean():.2%}, ", end="")
+    saturated = (logits.abs() > 29).float().mean()
+    print(f"  logits: std {logits.std():.2f}, beyond 29: {saturated:.2%}", end=", ")
     print(f"distinct picks {logits.argmax(-1).unique().numel()} of {logits.shape[0]}")
-    sizes = [f"{seen[k].pow(2).mean().sqrt():.2f}" for k in sorted(seen) if k.startswith("layer_input")]
-    print(f"  layer input rms {' '.join(sizes)}, final {seen['hidden_final_norm'].pow(2).mean().sqrt():.2f}")
+    for name in sorted(seen):
+        if name.startswith("layer_input") or name == "hidden_final_norm":
+            print(f"  {name}: rms {seen[name].pow(2).mean().sqrt():.2f}")
     draft_top = drafts["logits"].topk(2).values
     margins = {"greedy": greedy_margin, "draft": (draft_top[:, 0] - draft_top[:, 1]).min().item()}
     if "router_margin" in seen:

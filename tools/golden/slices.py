@@ -1,7 +1,7 @@
 """The slices: released models cut to a few layers and a small vocabulary, every width real.
 
-Plain Python. From one table come the transformers configurations, the tensor list with both names of
-each tensor, and the GGUF description (target.json, assistant.json) that `outrider synth --spec` reads.
+Plain Python. From one table come the transformers configurations, the tensor list with both names
+of each tensor, and the GGUF descriptions (target.json, assistant.json) for `outrider synth --spec`.
 """
 
 from dataclasses import dataclass, replace
@@ -56,8 +56,8 @@ class Slice:
 
 _26B = Slice(
     name="26b-a4b", hidden=2816, heads=16, kv_heads=(8, 2), ffn=2112, layers=(SLIDING, FULL),
-    window=1024, prompt=1100, context=262144, drafter_hidden=1024, drafter_ffn=8192, drafter_heads=16,
-    k_eq_v=True, experts=128, experts_used=8, expert_ffn=704,
+    window=1024, prompt=1100, context=262144, drafter_hidden=1024, drafter_ffn=8192,
+    drafter_heads=16, k_eq_v=True, experts=128, experts_used=8, expert_ffn=704,
 )  # fmt: skip
 SLICES = [
     Slice(
@@ -67,9 +67,9 @@ SLICES = [
         centroids=64, centroids_used=8,
     ),
     Slice(
-        name="12b", hidden=3840, heads=16, kv_heads=(8, 1), ffn=15360, layers=(SLIDING, SLIDING, FULL),
-        window=1024, prompt=1100, context=262144, drafter_hidden=1024, drafter_ffn=8192,
-        drafter_heads=16, k_eq_v=True,
+        name="12b", hidden=3840, heads=16, kv_heads=(8, 1), ffn=15360,
+        layers=(SLIDING, SLIDING, FULL), window=1024, prompt=1100, context=262144,
+        drafter_hidden=1024, drafter_ffn=8192, drafter_heads=16, k_eq_v=True,
     ),
     replace(_26B, name="26b-a4b-small", experts=16, experts_used=4),
     _26B,
@@ -81,7 +81,7 @@ def slice_named(name):
     return next(s for s in SLICES if s.name == name)
 
 
-# --- transformers configurations -------------------------------------------------------------------
+# --- transformers configurations ---
 
 
 def _text_config(s, layers):
@@ -147,7 +147,7 @@ def assistant_config(s):
     return config
 
 
-# --- tensors: (GGUF name, transformers name, shape as transformers has it) -------------------------
+# --- tensors: (GGUF name, transformers name, shape as transformers has it) ---
 
 
 def _common_layer(prefix, d, query, head_dim, ffn):
@@ -246,7 +246,7 @@ def token_ordering():
     return [permuted_id(index, VOCAB) for index in range(VOCAB)]
 
 
-# --- GGUF descriptions -----------------------------------------------------------------------------
+# --- GGUF descriptions ---
 
 
 def _per_layer(values):
@@ -287,7 +287,8 @@ def _spec(metadata, seed, tensors, computed):
         drawn.append([gguf_name, "F32", shape[::-1], mean, std])
     frequencies = {"name": "rope_freqs.weight", "type": "F32", "shape": [HEAD_DIM[FULL] // 2]}
     frequencies |= {"fill": "rope_freqs", "rotated": ROTATED_PAIRS}
-    return {"metadata": metadata, "seed": seed, "tensors": drawn, "computed": [frequencies] + computed}
+    computed = [frequencies] + computed
+    return {"metadata": metadata, "seed": seed, "tensors": drawn, "computed": computed}
 
 
 def target_spec(s):
@@ -318,15 +319,16 @@ def assistant_spec(s):
         metadata["gemma4-assistant.use_ordered_embeddings"] = True
         metadata["gemma4-assistant.n_centroids"] = s.centroids
         metadata["gemma4-assistant.centroid_top_k"] = s.centroids_used
-        computed = [{"name": "masked_embd_ordering", "type": "I32", "shape": [VOCAB], "fill": "permuted_id"}]
+        ordering = {"name": "masked_embd_ordering", "type": "I32", "shape": [VOCAB]}
+        computed = [ordering | {"fill": "permuted_id"}]
     return _spec(metadata, assistant_seed(s), assistant_tensors(s), computed)
 
 
-# --- which rows are kept ---------------------------------------------------------------------------
+# --- which rows are kept ---
 
 
 def rows_kept(s):
-    """Prompt positions whose outputs are stored: the first, page borders, the window's edge, the last."""
+    """Prompt positions that are stored: the first, page borders, the window's edge, the last."""
     near = [0, 1, 2, 31, 63, 64, 65, 255, 256]
     edge = [s.window - 2, s.window - 1, s.window, s.window + 1, s.window + 2, s.window + 33]
     return sorted(set(near + edge + list(range(s.prompt - 8, s.prompt))))
