@@ -45,6 +45,8 @@ class Parser {
   }
 
   Result<void> read_start();
+  Result<void> check_count(std::uint64_t count, const char* of_what,
+                           std::uint64_t least_bytes) const;
   Result<void> read_entry(std::uint64_t index);
   Result<GgufValue> read_value(const std::string& owner, GgufType type);
   Result<GgufArray> read_array(const std::string& owner);
@@ -109,14 +111,19 @@ Result<void> Parser::read_start() {
   if (!cursor_.read(tensor_count_) || !cursor_.read(entry_count_)) {
     return ends_inside("its first 24 bytes");
   }
-  if (entry_count_ > kMaxEntries || entry_count_ > cursor_.left() / kLeastEntryBytes) {
-    return bad(fmt::format("the header promises {} keys, more than {} bytes can hold", entry_count_,
-                           std::min(cursor_.left(), kMaxEntries * kLeastEntryBytes)));
+  if (auto checked = check_count(entry_count_, "keys", kLeastEntryBytes); !checked) return checked;
+  return check_count(tensor_count_, "tensors", kLeastTensorBytes);
+}
+
+Result<void> Parser::check_count(std::uint64_t count, const char* of_what,
+                                 std::uint64_t least_bytes) const {
+  if (count > cursor_.left() / least_bytes) {
+    return bad(fmt::format("the header promises {} {}, but the file has only {} bytes", count,
+                           of_what, file_.size()));
   }
-  if (tensor_count_ > kMaxEntries || tensor_count_ > cursor_.left() / kLeastTensorBytes) {
-    return bad(fmt::format("the header promises {} tensors, more than {} bytes can hold",
-                           tensor_count_,
-                           std::min(cursor_.left(), kMaxEntries * kLeastTensorBytes)));
+  if (count > kMaxEntries) {
+    return bad(
+        fmt::format("the header promises {} {}, at most {} are read", count, of_what, kMaxEntries));
   }
   return {};
 }
