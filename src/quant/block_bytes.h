@@ -29,12 +29,6 @@ inline std::uint16_t load_u16(Bytes at) {
   return value;
 }
 
-inline std::uint32_t load_u32(Bytes at) {
-  std::uint32_t value;
-  std::memcpy(&value, at, sizeof value);
-  return value;
-}
-
 inline float load_f16(Bytes at) {
   return f16_to_float(load_u16(at));
 }

@@ -26,10 +26,13 @@ void set_scale(CodeBlock32& out, float scale, float offset) {
   out.offset[0] = out.offset[1] = offset;
 }
 
-// Nibbles of 16 bytes, low ones first, minus `zero`.
+// Nibbles of 16 bytes, low ones first, minus `zero`. Copied first: bytes may alias the codes
+// written here, and the compiler would have to allow for it.
 void split_nibbles(Bytes packed, int zero, CodeBlock32& out) {
-  for (int j = 0; j < 16; ++j) out.code[j] = code((packed[j] & 15) - zero);
-  for (int j = 0; j < 16; ++j) out.code[j + 16] = code((packed[j] >> 4) - zero);
+  std::array<std::uint8_t, 16> q;
+  std::memcpy(q.data(), packed, q.size());
+  for (std::size_t j = 0; j < 16; ++j) out.code[j] = code((q[j] & 15) - zero);
+  for (std::size_t j = 0; j < 16; ++j) out.code[j + 16] = code((q[j] >> 4) - zero);
 }
 
 void look_up_nibbles(Bytes packed, const std::array<std::int8_t, 16>& table, CodeBlock32& out) {
@@ -37,15 +40,32 @@ void look_up_nibbles(Bytes packed, const std::array<std::int8_t, 16>& table, Cod
   for (int j = 0; j < 16; ++j) out.code[j + 16] = table[packed[j] >> 4];
 }
 
-// Nibbles plus a fifth bit each: bit i of `high` belongs to value i.
-void split_five_bits(Bytes packed, std::uint32_t high, int zero, CodeBlock32& out) {
-  for (int j = 0; j < 16; ++j) {
-    const int bit = static_cast<int>((high >> j) & 1u);
-    out.code[j] = code(((packed[j] & 15) | (bit << 4)) - zero);
-  }
-  for (int j = 0; j < 16; ++j) {
-    const int bit = static_cast<int>((high >> (j + 16)) & 1u);
-    out.code[j + 16] = code(((packed[j] >> 4) | (bit << 4)) - zero);
+// Byte i of the result is 16 where bit i of `bits` is set, else 0. The product copies `bits` to
+// every byte, the mask leaves byte i its bit i, and adding 127 moves any bit that is left to the
+// top.
+std::uint64_t sixteens(std::uint8_t bits) {
+  const std::uint64_t own_bit = (bits * 0x0101010101010101u) & 0x8040201008040201u;
+  return ((own_bit + 0x7f7f7f7f7f7f7f7fu) >> 3) & 0x1010101010101010u;
+}
+
+// Eight codes of four low bits and a fifth, minus `zero` (at most 16), stored as eight bytes. The
+// top bit lent to every byte keeps the subtraction from borrowing across bytes; taking it back
+// leaves the difference in two's complement.
+void store_five_bits(std::uint64_t low, std::uint8_t fifth, int zero, std::int8_t* out) {
+  constexpr std::uint64_t kLent = 0x8080808080808080u;
+  const std::uint64_t zeros = static_cast<std::uint64_t>(zero) * 0x0101010101010101u;
+  const std::uint64_t codes = (((low | sixteens(fifth)) | kLent) - zeros) ^ kLent;
+  std::memcpy(out, &codes, sizeof codes);
+}
+
+// Nibbles plus a fifth bit each: bit i of the four bytes `high` belongs to value i.
+void split_five_bits(Bytes packed, Bytes high, int zero, CodeBlock32& out) {
+  constexpr std::uint64_t kLow = 0x0f0f0f0f0f0f0f0fu;
+  for (int part = 0; part < 2; ++part) {
+    std::uint64_t q;
+    std::memcpy(&q, packed + 8 * part, sizeof q);
+    store_five_bits(q & kLow, high[part], zero, out.code + 8 * part);
+    store_five_bits((q >> 4) & kLow, high[part + 2], zero, out.code + 16 + 8 * part);
   }
 }
 
@@ -60,12 +80,12 @@ void unpack_q4_1(Bytes block, CodeBlock32* out) {
 }
 
 void unpack_q5_0(Bytes block, CodeBlock32* out) {
-  split_five_bits(block + 6, load_u32(block + 2), 16, *out);
+  split_five_bits(block + 6, block + 2, 16, *out);
   set_scale(*out, load_f16(block), kNoOffset);
 }
 
 void unpack_q5_1(Bytes block, CodeBlock32* out) {
-  split_five_bits(block + 8, load_u32(block + 4), 0, *out);
+  split_five_bits(block + 8, block + 4, 0, *out);
   set_scale(*out, load_f16(block), load_f16(block + 2));
 }
 
