@@ -3,8 +3,8 @@
 
 Written from the formulas of the formats, value by value, sharing nothing with src/quant. Each line:
     TYPE  block bytes (hex)  integer codes (two hex digits each)  values (eight hex digits each)
-Values are the bits of float32 results, rounded to float32 after every operation, in the order the
-formula is written. Run without arguments from anywhere; the output depends on nothing but this file.
+Values are bits of float32 results, rounded to float32 after every operation, in the order the
+formula is written. Run without arguments from anywhere; the output depends only on this file.
 """
 
 import pathlib
