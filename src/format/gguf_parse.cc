@@ -96,7 +96,7 @@ Result<void> Parser::read_start() {
   if (!cursor_.read(magic)) return bad("not a GGUF file: it has fewer than 4 bytes");
   const std::string_view found(magic.data(), magic.size());
   if (found != "GGUF") {
-    return bad(fmt::format("not a GGUF file: it begins with {}, not 'GGUF'", quoted(found)));
+    return bad(fmt::format("not a GGUF file: it begins with {}, not 'GGUF'", in_quotes(found)));
   }
   std::uint32_t version = 0;
   if (!cursor_.read(version)) return ends_inside("its first 24 bytes");

@@ -152,7 +152,7 @@ std::string GgufValue::describe() const {
     return fmt::format("array of {} {}{}", array_.size(), gguf_type_name(array_.element()), plural);
   }
   const std::string_view name = gguf_type_name(type_);
-  if (const auto text = string()) return fmt::format("{} {}", name, quoted(*text));
+  if (const auto text = string()) return fmt::format("{} {}", name, in_quotes(*text));
   if (const auto flag = boolean()) return fmt::format("{} {}", name, *flag);
   if (const auto whole = integer()) return fmt::format("{} {}", name, *whole);
   if (type_ == GgufType::kU64) return fmt::format("{} {}", name, load<std::uint64_t>(encoded_));

@@ -32,6 +32,7 @@ Error OutputFile::failed() const {
 
 Result<void> OutputFile::write(std::span<const std::byte> bytes) {
   require(file_ != nullptr, "nothing is written to a finished file");
+  if (bytes.empty()) return {};
   if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) return failed();
   written_ += bytes.size();
   return {};

@@ -8,6 +8,6 @@ namespace outrider {
 // Control characters and bytes above 0x7e become \xNN, and what is beyond 80 bytes "...".
 std::string printable(std::string_view text);
 // The same between single quotes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace outrider
