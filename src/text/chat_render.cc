@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "text/chat.h"
+#include "text/chat_declaration.h"
 #include "text/chat_syntax.h"
 
 namespace outrider {
@@ -38,7 +39,8 @@ class Renderer {
       : messages_(conversation.messages),
         tools_(conversation.tools),
         options_(options),
-        syntax_(out_, options.revision) {
+        syntax_(out_, options.revision),
+        declaration_(out_, options.revision) {
     find_media();
   }
 
@@ -86,8 +88,8 @@ class Renderer {
   void calls(const ChatMessage& message);
   bool responses(std::size_t i);
   void tool_result(std::size_t call_message, std::size_t i, std::size_t nth);
-  const std::string& result_name(const ChatMessage& caller, const ChatMessage& result,
-                                 std::size_t nth) const;
+  std::string_view result_name(const ChatMessage& caller, const ChatMessage& result,
+                               std::size_t nth) const;
   bool content(std::size_t i);
   bool text(const ChatMessage& message, std::string_view text);
   void media(ChatPart::Kind kind, std::size_t index);
@@ -100,6 +102,7 @@ class Renderer {
   const ChatOptions& options_;
   ChatWriter out_;
   ChatSyntax syntax_;
+  ChatDeclaration declaration_;
   std::vector<std::size_t> media_before_;  // [messages] media parts in the messages before each
   std::size_t first_ = 0;                  // the first message that is not part of the system turn
   std::size_t last_user_ = kNone;
@@ -132,7 +135,7 @@ void Renderer::system_turn() {
   }
   for (const json::value& tool : tools_) {
     out_.control("<|tool>");
-    syntax_.declaration(tool);
+    declaration_.write(tool);
     out_.control("<tool|>");
   }
   out_.control("<turn|>");
@@ -223,9 +226,8 @@ bool Renderer::responses(std::size_t i) {
 
 // The call with the result's id names it. Without an id the template would take the last call that
 // has none either, or fail; decided: the result's own name, else the call in the same place.
-const std::string& Renderer::result_name(const ChatMessage& caller, const ChatMessage& result,
-                                         std::size_t nth) const {
-  static const std::string kUnknown = "unknown";
+std::string_view Renderer::result_name(const ChatMessage& caller, const ChatMessage& result,
+                                       std::size_t nth) const {
   const ChatToolCall* found = nullptr;
   for (const ChatToolCall& call : caller.tool_calls) {
     if (result.tool_call_id.has_value() && call.id == result.tool_call_id) found = &call;
@@ -233,12 +235,12 @@ const std::string& Renderer::result_name(const ChatMessage& caller, const ChatMe
   if (found != nullptr) return found->name;
   if (!result.name.empty()) return result.name;
   const bool in_place = !result.tool_call_id.has_value() && nth < caller.tool_calls.size();
-  return in_place ? caller.tool_calls[nth].name : kUnknown;
+  return in_place ? std::string_view(caller.tool_calls[nth].name) : "unknown";
 }
 
 void Renderer::tool_result(std::size_t call_message, std::size_t i, std::size_t nth) {
   const ChatMessage& message = messages_[i];
-  const std::string& name = result_name(messages_[call_message], message, nth);
+  const std::string_view name = result_name(messages_[call_message], message, nth);
   if (const auto* text = std::get_if<std::string>(&message.content)) {
     return syntax_.response(name, json::string(*text));
   }

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "text/chat_syntax.h"
+#include "text/chat_text.h"
 
 namespace outrider {
 namespace {
@@ -56,7 +56,8 @@ constexpr const char* kWeatherTool = R"({"type":"function","function":{"name":"g
 std::string weather_round(const std::string& result, const std::string& rest = "") {
   return R"({"messages":[{"role":"user","content":"Weather in Paris?"},
     {"role":"assistant","reasoning":"Need the tool.","tool_calls":[{"id":"c1","type":"function",
-      "function":{"name":"get_weather","arguments":"{\"hourly\":false,\"days\":2,\"city\":\"Paris\"}"}}]},
+      "function":{"name":"get_weather","arguments":
+        "{\"hourly\":false,\"days\":2,\"city\":\"Paris\"}"}}]},
     {"role":"tool","tool_call_id":"c1","content":)" +
          result + "}" + rest + "]}";
 }
@@ -88,10 +89,15 @@ TEST(ChatExamples, OneToolIsDeclaredInTheSystemTurn) {
   const std::string request =
       std::string(R"({"messages":[{"role":"user","content":"Weather in Paris?"}],"tools":[)") +
       kWeatherTool + "]}";
-  EXPECT_EQ(both(request, thinking(kLargeJuly)),
-            R"(<bos><|turn>system
+  EXPECT_EQ(
+      both(request, thinking(kLargeJuly)),
+      R"(<bos><|turn>system
 <|think|>
-<|tool>declaration:get_weather{description:<|"|>Get the weather<|"|>,parameters:{properties:{city:{description:<|"|>City name<|"|>,type:<|"|>STRING<|"|>},days:{type:<|"|>INTEGER<|"|>},tags:{items:{type:<|"|>STRING<|"|>},type:<|"|>ARRAY<|"|>},unit:{enum:[<|"|>C<|"|>,<|"|>F<|"|>],type:<|"|>STRING<|"|>}},required:[<|"|>city<|"|>],type:<|"|>OBJECT<|"|>}}<tool|><turn|>
+<|tool>declaration:get_weather{description:<|"|>Get the weather<|"|>,)"
+      R"(parameters:{properties:{city:{description:<|"|>City name<|"|>,type:<|"|>STRING<|"|>},)"
+      R"(days:{type:<|"|>INTEGER<|"|>},tags:{items:{type:<|"|>STRING<|"|>},type:<|"|>ARRAY<|"|>},)"
+      R"(unit:{enum:[<|"|>C<|"|>,<|"|>F<|"|>],type:<|"|>STRING<|"|>}},required:[<|"|>city<|"|>],)"
+      R"(type:<|"|>OBJECT<|"|>}}<tool|><turn|>
 <|turn>user
 Weather in Paris?<turn|>
 <|turn>model
@@ -104,7 +110,8 @@ TEST(ChatExamples, AfterTheToolRanTheTurnStaysOpenAndJulyOpensAThought) {
       R"(<|turn>model
 <|channel>thought
 Need the tool.
-<channel|><|tool_call>call:get_weather{city:<|"|>Paris<|"|>,days:2,hourly:false}<tool_call|><|tool_response>response:get_weather{value:<|"|>{"temp": 21}<|"|>}<tool_response|>)";
+<channel|><|tool_call>call:get_weather{city:<|"|>Paris<|"|>,days:2,hourly:false}<tool_call|>)"
+      R"(<|tool_response>response:get_weather{value:<|"|>{"temp": 21}<|"|>}<tool_response|>)";
   const auto tail = [&](const ChatOptions& options) {
     return after(render_to_string(loaded, options), "<|turn>model");
   };
@@ -123,8 +130,11 @@ TEST(ChatExamples, AFinishedToolRoundIsOneModelTurn) {
       {"role":"assistant","content":"It is 21C."},
       {"role":"user","content":"Thanks"}]})",
                                     kLargeJuly);
-  EXPECT_EQ(after(rendered, "<|turn>model"), R"(<|turn>model
-<|tool_call>call:get_weather{city:<|"|>Paris<|"|>}<tool_call|><|tool_response>response:get_weather{value:<|"|>21C<|"|>}<tool_response|>It is 21C.<turn|>
+  EXPECT_EQ(
+      after(rendered, "<|turn>model"),
+      R"(<|turn>model
+<|tool_call>call:get_weather{city:<|"|>Paris<|"|>}<tool_call|>)"
+      R"(<|tool_response>response:get_weather{value:<|"|>21C<|"|>}<tool_response|>It is 21C.<turn|>
 <|turn>user
 Thanks<turn|>
 <|turn>model
