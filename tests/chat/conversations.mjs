@@ -167,7 +167,7 @@ export function conversation(seed, july) {
       toolRound(r, july, messages, `${turn}${round}`);
     }
     if (is_last && r.chance(0.7)) break;
-    for (let n = r.pick([1, 1, 1, 1, 2]); n > 0; --n) {
+    for (let n = r.pick([0, 1, 1, 1, 2]); n > 0; --n) {
       const answer = { role: "assistant", content: content(r, july, answers) };
       if (r.chance(0.25)) answer.reasoning = r.pick(reasonings);
       messages.push(answer);
