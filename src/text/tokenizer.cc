@@ -1,10 +1,10 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <functional>
 #include <limits>
-#include <queue>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -16,33 +16,21 @@ namespace {
 
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kNoPair = std::numeric_limits<std::uint64_t>::max();
+constexpr MergeTable::Merge kNoMerge = {kNone, kNone};
 
 std::uint64_t pair_of(std::uint32_t left, std::uint32_t right) {
   return std::uint64_t{left} << 32 | right;
 }
 
-// A stretch of the text that became a piece, or may still. Dead once it has no bytes.
+// A stretch of the text that became a piece, or may still.
 struct Symbol {
-  std::uint32_t begin;  // where it starts in the stretch being merged
+  std::uint32_t begin;  // where it starts in the run being merged
   std::uint32_t bytes;
   std::uint32_t previous;
   std::uint32_t next;
   std::uint32_t piece;
-};
-
-// Two neighbours that could merge when this was written. They still can if the left one is alive
-// and together they have as many bytes: symbols only ever grow, so no other pair starting there
-// has.
-struct Candidate {
-  std::uint32_t rank;
-  std::uint32_t left;
-  std::uint32_t bytes;
-  std::uint32_t piece;
-
-  // For a heap whose top is the best: the lowest rank, then the leftmost.
-  bool operator<(const Candidate& other) const {
-    return pair_of(rank, left) > pair_of(other.rank, other.left);
-  }
+  // What merging it with the next symbol would make. kNone and kNone where they do not merge.
+  MergeTable::Merge with_next;
 };
 
 struct Fragment {
@@ -130,16 +118,18 @@ class Tokenizer::Encoder {
  private:
   void merge(std::string_view run) {
     split_into_characters(run);
-    for (std::uint32_t i = 0; i + 1 < symbols_.size(); ++i) consider(i);
-    std::make_heap(candidates_.begin(), candidates_.end());
-    heaped_ = true;
-    while (!candidates_.empty()) {
-      std::pop_heap(candidates_.begin(), candidates_.end());
-      const Candidate best = candidates_.back();
-      candidates_.pop_back();
-      apply(best);
+    for (std::uint32_t i = 0; i < symbols_.size(); ++i) {
+      if (look_ahead(i)) candidates_.push_back(pair_of(symbols_[i].with_next.rank, i));
     }
-    heaped_ = false;
+    std::make_heap(candidates_.begin(), candidates_.end(), std::greater<>());
+    while (!candidates_.empty()) {
+      const std::uint64_t best = candidates_.front();
+      std::pop_heap(candidates_.begin(), candidates_.end(), std::greater<>());
+      candidates_.pop_back();
+      // A candidate is out of date once its symbol merges otherwise or was absorbed.
+      const auto left = static_cast<std::uint32_t>(best);
+      if (symbols_[left].with_next.rank == best >> 32) apply(left);
+    }
     for (std::uint32_t i = 0; i != kNone; i = symbols_[i].next) emit(run, symbols_[i]);
   }
 
@@ -154,35 +144,42 @@ class Tokenizer::Encoder {
                           .bytes = static_cast<std::uint32_t>(bytes),
                           .previous = index == 0 ? kNone : index - 1,
                           .next = begin + bytes == run.size() ? kNone : index + 1,
-                          .piece = tokenizer_.find_piece(run.substr(begin, bytes))});
+                          .piece = tokenizer_.find_piece(run.substr(begin, bytes)),
+                          .with_next = kNoMerge});
       begin += bytes;
     }
   }
 
-  // Remembers the pair that starts at symbol `left`, if there is one and it merges.
-  void consider(std::uint32_t left) {
-    const Symbol& first = symbols_[left];
-    if (first.next == kNone) return;
-    const Symbol& second = symbols_[first.next];
+  // Looks up what the symbol and its next one merge into; false if they do not.
+  bool look_ahead(std::uint32_t left) {
+    Symbol& symbol = symbols_[left];
+    symbol.with_next = kNoMerge;
+    if (symbol.next == kNone) return false;
     ++pairs_seen_;
-    const MergeTable::Merge* found = tokenizer_.merges_.find(first.piece, second.piece);
-    if (found == nullptr) return;
-    candidates_.push_back({found->rank, left, first.bytes + second.bytes, found->piece});
-    if (heaped_) std::push_heap(candidates_.begin(), candidates_.end());
+    const MergeTable::Merge* found =
+        tokenizer_.merges_.find(symbol.piece, symbols_[symbol.next].piece);
+    if (found == nullptr) return false;
+    symbol.with_next = *found;
+    return true;
   }
 
-  void apply(const Candidate& best) {
-    Symbol& left = symbols_[best.left];
-    if (left.bytes == 0 || left.next == kNone) return;
+  void add_candidate(std::uint32_t left) {
+    if (!look_ahead(left)) return;
+    candidates_.push_back(pair_of(symbols_[left].with_next.rank, left));
+    std::push_heap(candidates_.begin(), candidates_.end(), std::greater<>());
+  }
+
+  // Merges the symbol with its next one.
+  void apply(std::uint32_t index) {
+    Symbol& left = symbols_[index];
     Symbol& right = symbols_[left.next];
-    if (left.bytes + right.bytes != best.bytes) return;
-    left.bytes = best.bytes;
-    left.piece = best.piece;
+    left.bytes += right.bytes;
+    left.piece = left.with_next.piece;
     left.next = right.next;
-    right.bytes = 0;
-    if (left.next != kNone) symbols_[left.next].previous = best.left;
-    if (left.previous != kNone) consider(left.previous);
-    consider(best.left);
+    right.with_next = kNoMerge;
+    if (left.next != kNone) symbols_[left.next].previous = index;
+    if (left.previous != kNone) add_candidate(left.previous);
+    add_candidate(index);
   }
 
   void emit(std::string_view run, const Symbol& symbol) {
@@ -199,8 +196,9 @@ class Tokenizer::Encoder {
   std::uint64_t& pairs_seen_;
   std::vector<TokenId> ids_;
   std::vector<Symbol> symbols_;
-  std::vector<Candidate> candidates_;
-  bool heaped_ = false;  // whether candidates_ is in heap order
+  // A heap of (rank, symbol) as one number each, so that its top is the lowest rank and, of equal
+  // ranks, the leftmost symbol.
+  std::vector<std::uint64_t> candidates_;
 };
 
 Tokenizer::Tokenizer(const Vocabulary& vocabulary)
@@ -222,15 +220,27 @@ void Tokenizer::index_special() {
 }
 
 void Tokenizer::index_merges() {
-  std::string merged;
+  // In blocks, because looking up half a million merges is nothing but waiting for memory.
+  constexpr std::size_t kBlock = 64;
+  std::array<std::string, kBlock> merged;
+  std::vector<std::string_view> texts;  // of each merge: left, right, both
   const auto merges = vocabulary_->merges();
-  for (std::uint32_t rank = 0; rank < merges.size(); ++rank) {
-    const auto sides = split_merge(merges[rank]);
-    require(sides.has_value(), "a vocabulary's merges have two sides");
-    merged.assign(sides->left).append(sides->right);
-    const std::uint32_t left = find_or_add_piece(sides->left);
-    const std::uint32_t right = find_or_add_piece(sides->right);
-    merges_.insert(left, right, {rank, find_or_add_piece(merged)});
+  for (std::size_t begin = 0; begin < merges.size(); begin += kBlock) {
+    const std::size_t count = std::min(kBlock, merges.size() - begin);
+    texts.clear();
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto sides = split_merge(merges[begin + i]);
+      require(sides.has_value(), "a vocabulary's merges have two sides");
+      merged[i].assign(sides->left).append(sides->right);
+      texts.insert(texts.end(), {sides->left, sides->right, merged[i]});
+    }
+    vocabulary_->prefetch(texts);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t left = find_or_add_piece(texts[i * 3]);
+      const std::uint32_t right = find_or_add_piece(texts[i * 3 + 1]);
+      const auto rank = static_cast<std::uint32_t>(begin + i);
+      merges_.insert(left, right, {rank, find_or_add_piece(texts[i * 3 + 2])});
+    }
   }
 }
 

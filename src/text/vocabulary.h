@@ -20,6 +20,7 @@
 namespace outrider {
 
 class GgufFile;
+class GgufWriter;
 
 // The numbers of tokenizer.ggml.token_type.
 enum class TokenType : std::uint8_t {
@@ -87,6 +88,8 @@ class Vocabulary {
   bool is_special(TokenId id) const;
   // The token with exactly this text.
   std::optional<TokenId> find(std::string_view text) const;
+  // A hint that these texts are about to be looked up: their waits for memory overlap.
+  void prefetch(std::span<const std::string_view> texts) const;
 
   std::span<const std::string_view> texts() const { return parts_.texts; }    // [tokens]
   std::span<const TokenType> types() const { return parts_.types; }           // [tokens]
@@ -113,6 +116,7 @@ class Vocabulary {
 
  private:
   explicit Vocabulary(VocabularyParts parts) : parts_(std::move(parts)) {}
+  std::size_t first_slot_of(std::string_view text) const;
   std::size_t slot_of(std::string_view text) const;
   void index_texts();
   void mark_structure_as_control();
@@ -136,6 +140,9 @@ std::optional<MergeSides> split_merge(std::string_view merge);
 // From tokenizer.ggml.*; `file` must outlive the vocabulary. Fails (kBadModelFile) as make() does,
 // and if the file has no tokenizer or one of another model.
 Result<Vocabulary> vocabulary_from_gguf(const GgufFile& file);
+
+// Sets every tokenizer.ggml.* key that vocabulary_from_gguf() reads or other programs expect.
+void set_tokenizer(GgufWriter& writer, const Vocabulary& vocabulary);
 
 // From the texts of a Hugging Face tokenizer.json and of the tokenizer_config.json beside it; an
 // empty `config_json` stands for a missing one. `name` is for errors. Types: byte tokens by their

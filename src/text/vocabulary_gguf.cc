@@ -1,10 +1,15 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "format/gguf.h"
+#include "format/gguf_writer.h"
 #include "text/vocabulary.h"
 
 namespace outrider {
 namespace {
+
+constexpr std::string_view kModel = "gemma4";
 
 Error bad(const GgufFile& file, const std::string& what) {
   return {ErrorCode::kBadModelFile, fmt::format("{}: {}", file.path(), what)};
@@ -91,9 +96,9 @@ Result<void> read_special(const GgufFile& file, VocabularyParts& parts) {
 Result<Vocabulary> vocabulary_from_gguf(const GgufFile& file) {
   const GgufValue* model = file.value("tokenizer.ggml.model");
   if (model == nullptr) return bad(file, "it holds no tokenizer (tokenizer.ggml.model is missing)");
-  if (model->string() != "gemma4") {
-    return bad(file, fmt::format("tokenizer.ggml.model is {}, expected \"gemma4\"",
-                                 model->string().value_or(model->describe())));
+  if (model->string() != kModel) {
+    return bad(file, fmt::format("tokenizer.ggml.model is \"{}\", expected \"{}\"",
+                                 model->string().value_or("no string"), kModel));
   }
   VocabularyParts parts;
   auto texts = read_texts(file, "tokenizer.ggml.tokens");
@@ -107,6 +112,31 @@ Result<Vocabulary> vocabulary_from_gguf(const GgufFile& file) {
   parts.merges = *std::move(merges);
   if (const auto read = read_special(file, parts); !read) return read.error();
   return Vocabulary::make(std::move(parts), file.path());
+}
+
+void set_tokenizer(GgufWriter& writer, const Vocabulary& vocabulary) {
+  const std::vector<float> scores(vocabulary.size(), kTokenScore);
+  writer.set_string("tokenizer.ggml.model", kModel);
+  writer.set_strings("tokenizer.ggml.tokens", vocabulary.texts());
+  writer.set_f32s("tokenizer.ggml.scores", scores);
+  writer.set_i32s("tokenizer.ggml.token_type", gguf_token_types(vocabulary));
+  writer.set_strings("tokenizer.ggml.merges", vocabulary.merges());
+  writer.set_u32("tokenizer.ggml.bos_token_id", vocabulary.bos().value());
+  writer.set_u32("tokenizer.ggml.eos_token_id", vocabulary.eos().value());
+  const std::pair<std::string_view, std::optional<TokenId>> optional_ids[] = {
+      {"tokenizer.ggml.unknown_token_id", vocabulary.unknown()},
+      {"tokenizer.ggml.padding_token_id", vocabulary.padding()},
+      {"tokenizer.ggml.mask_token_id", vocabulary.mask()}};
+  for (const auto& [key, id] : optional_ids) {
+    if (id) writer.set_u32(key, id->value());
+  }
+  writer.set_bool("tokenizer.ggml.add_bos_token", vocabulary.add_bos());
+  writer.set_bool("tokenizer.ggml.add_space_prefix", false);
+  std::vector<std::int32_t> suppressed;
+  for (const TokenId id : vocabulary.suppressed()) {
+    suppressed.push_back(static_cast<std::int32_t>(id.value()));
+  }
+  if (!suppressed.empty()) writer.set_i32s("tokenizer.ggml.suppress_tokens", suppressed);
 }
 
 }  // namespace outrider
