@@ -71,7 +71,7 @@ SLICES = [
         layers=(SLIDING, SLIDING, FULL), window=1024, prompt=1100, context=262144,
         drafter_hidden=1024, drafter_ffn=8192, drafter_heads=16, k_eq_v=True,
     ),
-    replace(_26B, name="26b-a4b-small", experts=16, experts_used=4),
+    replace(_26B, name="26b-a4b-small", experts=16, experts_used=4, seed=11),
     _26B,
 ]  # fmt: skip
 DRAFTER_LAYERS = (SLIDING, SLIDING, SLIDING, FULL)
