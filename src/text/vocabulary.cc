@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -12,7 +11,7 @@ namespace outrider {
 namespace {
 
 constexpr std::uint32_t kFree = std::numeric_limits<std::uint32_t>::max();
-constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+constexpr std::size_t kChunkBytes = std::size_t{1} << 16;
 
 // Gemma 4's structure, by text, because small test vocabularies number it differently.
 constexpr std::array<std::string_view, 18> kControlTexts = {
@@ -68,7 +67,7 @@ std::string_view TextArena::keep(std::string_view first, std::string_view second
   const std::size_t bytes = first.size() + second.size() + third.size();
   if (chunks_.empty() || capacity_ - used_ < bytes) {
     capacity_ = std::max(bytes, kChunkBytes);
-    chunks_.push_back(std::make_unique<char[]>(capacity_));
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(capacity_));
     used_ = 0;
   }
   char* const begin = chunks_.back().get() + used_;

