@@ -1,4 +1,4 @@
-# Compiler settings and the three functions every folder is declared with.
+# Compiler settings and the function that every folder is declared with.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -13,14 +13,15 @@ if(OUTRIDER_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${OUTRIDER_CCACHE})
 endif()
 
-# Warnings are errors. No contraction anywhere: a fused multiply-add is written where it is wanted, so that
-# a row's bits never depend on what the compiler chose to fuse.
+# Warnings are errors. No contraction anywhere: a fused multiply-add is written where it is wanted,
+# so that a row's bits never depend on what the compiler chose to fuse.
 add_library(outrider_options INTERFACE)
 target_compile_options(outrider_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -ffp-contract=off -fno-math-errno)
 target_include_directories(outrider_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(OUTRIDER_SANITIZE)
-  add_compile_options(-fsanitize=${OUTRIDER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_compile_options(
+    -fsanitize=${OUTRIDER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${OUTRIDER_SANITIZE})
 endif()
 if(OUTRIDER_FUZZ)
@@ -34,15 +35,37 @@ find_package(GTest REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 include(GoogleTest)
 
-# outrider_folder(NAME DEPS a b LINK lib...)
-#   src/NAME as a library of its *.cc; *_test.cc become one test program NAME_test; *_fuzz.cc one fuzz
-#   program each when OUTRIDER_FUZZ is on. DEPS are the folders it may include, LINK external libraries.
+# One GoogleTest program; every case is a test of its own, named FOLDER.Suite.case.
+function(outrider_test_program program folder label)
+  add_executable(${program} ${ARGN})
+  target_link_libraries(${program} PRIVATE
+    outrider_${folder} outrider_options ${OUTRIDER_TEST_LINK} GTest::gtest_main)
+  target_compile_definitions(${program} PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  set(properties "")
+  if(label)
+    set(properties PROPERTIES LABELS ${label})
+  endif()
+  gtest_discover_tests(${program}
+    TEST_PREFIX "${folder}." DISCOVERY_MODE PRE_TEST ${properties})
+endfunction()
+
+# outrider_folder(NAME DEPS a b LINK lib... TEST_LINK lib...)
+#   src/NAME as a library of its *.cc. DEPS are the folders it may include, LINK external libraries.
+#   *_test.cc         one program NAME_test, run under the sanitizers
+#   *_golden_test.cc  one program NAME_golden_test, label golden: too slow there, so without them
+#   *_long_test.cc    one program NAME_long_test, label long: only when all figures are asked for
+#   *_fuzz.cc         one fuzz program each, when OUTRIDER_FUZZ is on
 function(outrider_folder name)
   cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
+  set(golden_tests ${sources})
+  set(long_tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests EXCLUDE REGEX "_(golden|long)_test\\.cc$")
+  list(FILTER golden_tests INCLUDE REGEX "_golden_test\\.cc$")
+  list(FILTER long_tests INCLUDE REGEX "_long_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
 
@@ -60,12 +83,15 @@ function(outrider_folder name)
     target_include_directories(outrider_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
   endif()
 
+  set(OUTRIDER_TEST_LINK ${ARG_TEST_LINK})
   if(tests AND NOT OUTRIDER_FUZZ)
-    add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE
-      outrider_${name} outrider_options ${ARG_TEST_LINK} GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE OUTRIDER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST)
+    outrider_test_program(${name}_test ${name} "" ${tests})
+  endif()
+  if(golden_tests AND NOT OUTRIDER_FUZZ AND NOT OUTRIDER_SANITIZE)
+    outrider_test_program(${name}_golden_test ${name} golden ${golden_tests})
+  endif()
+  if(long_tests AND NOT OUTRIDER_FUZZ AND NOT OUTRIDER_SANITIZE)
+    outrider_test_program(${name}_long_test ${name} long ${long_tests})
   endif()
   if(OUTRIDER_FUZZ)
     foreach(source ${fuzzers})

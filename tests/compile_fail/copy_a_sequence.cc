@@ -1,0 +1,16 @@
+// Two sequences never own the same pages.
+#include "kv/pool.h"
+
+namespace outrider::copy_a_sequence {
+
+#ifdef LAWFUL
+const Sequence& f(const Sequence& a) {
+  return a;
+}
+#else
+void f(const Sequence& a) {
+  Sequence b = a;
+}
+#endif
+
+}  // namespace outrider::copy_a_sequence

@@ -1,0 +1,16 @@
+// Only a batch says which logit rows belong to whom.
+#include "step/batch.h"
+
+namespace outrider::pending_made_by_hand {
+
+#ifdef LAWFUL
+Pending f(TargetBatch& batch, KvAppend room, std::span<const RowSource> given) {
+  return batch.add(std::move(room), given, {});
+}
+#else
+Pending f(KvAppend room, StepId step) {
+  return Pending(std::move(room), step, 0, {});
+}
+#endif
+
+}  // namespace outrider::pending_made_by_hand

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Checks programs that must not compile. A case keeps its lawful neighbour under LAWFUL, so that a
+# case is never rejected for a reason of its own, such as a header that moved.
+#
+#   run.sh control CXX SOURCE_DIRECTORY [CLANGXX]      every lawful neighbour compiles
+#   run.sh CASE CXX SOURCE_DIRECTORY [CLANGXX]         CASE is rejected, by g++ for its reason
+set -eu
+export LC_ALL=C
+name=$1
+compiler=$2
+source=$3
+clang=${4:-}
+here=$source/tests/compile_fail
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+compiles() { # COMPILER ARGUMENT...
+  "$@" -std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror \
+    -I "$source/src" 2>"$out/messages"
+}
+fail() {
+  echo "$name: $1"
+  cat "$out/messages"
+  exit 1
+}
+
+if [ "$name" = control ]; then
+  : >"$out/control.cc"
+  for path in "$here"/*.cc; do
+    case=$(basename "$path" .cc)
+    grep -q "^$case: " "$here/EXPECTED" || {
+      echo "$case is missing from EXPECTED"
+      exit 1
+    }
+    echo "#include \"$path\"" >>"$out/control.cc"
+  done
+  for each in "$compiler" $clang; do
+    compiles "$each" -DLAWFUL "$out/control.cc" || fail "a lawful neighbour does not compile"
+  done
+  exit 0
+fi
+
+want=$(sed -n "s/^$name: //p" "$here/EXPECTED")
+if compiles "$compiler" "$here/$name.cc"; then fail "compiles and must not"; fi
+if "$compiler" --version | grep -qi 'g++\|gcc'; then
+  grep -qF "$want" "$out/messages" || fail "rejected for another reason than '$want'"
+fi
+# The right program must be the one that fails: no include may be what broke.
+if grep -q 'No such file' "$out/messages"; then fail "a header is missing"; fi
+if [ -n "$clang" ] && compiles "$clang" "$here/$name.cc"; then fail "clang++ compiles it"; fi
