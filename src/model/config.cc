@@ -198,6 +198,7 @@ Result<TargetConfig> read_target_config(const GgufFile& file) {
   auto per_layer = metadata.u32_or("embedding_length_per_layer_input", 0, 0, kWidthMax);
   if (!per_layer) return per_layer.error();
   config.per_layer_width = *per_layer;
+  config.reach = config.window;
   auto softcap = metadata.f32_or("final_logit_softcapping", 0);
   if (!softcap) return softcap.error();
   config.logit_softcap = *softcap;
@@ -227,6 +228,7 @@ Result<DrafterConfig> read_drafter_config(const GgufFile& file) {
   auto width = metadata.u32(key, 1, kWidthMax);
   if (!width) return width.error();
   config.target_width = *width;
+  config.reach = config.window + 2;
   auto top = metadata.u32_or("centroid_top_k", 32, 1, kVocabMax);
   if (!top) return top.error();
   config.centroid_top = *top;

@@ -43,6 +43,10 @@ struct DecoderConfig {
   float rope_base;  // of full layers
   float rope_base_sliding;
   std::vector<LayerConfig> layers;
+
+  // Positions a sliding layer looks back over, the row's own included. The drafter stands at
+  // position n with keys up to n - 1, and the reference lets it see window + 1 of them.
+  std::uint32_t reach;
 };
 
 struct TargetConfig : DecoderConfig {

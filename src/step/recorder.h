@@ -113,9 +113,6 @@ class TargetRecorder : public Recorder {
   virtual void store_kv(Rows k, Rows v, KvLayerId layer) = 0;
   // The logit rows of `in`, which covers all rows.
   virtual void select_logit_rows(Rows in, Rows out) = 0;
-  // out = in * columns of gain: every row times one vector.
-  virtual void multiply(Rows rows, std::span<const float> by) = 0;
-
   // Softmax over the experts, the `top` largest renormalised to sum 1, each times its expert's
   // scale.
   virtual Route route(Rows logits, std::uint32_t top, std::span<const float> expert_scale) = 0;

@@ -1,0 +1,120 @@
+#include "app/model_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "cpu/backend.h"
+#include "platform/thread_pool.h"
+
+namespace outrider {
+namespace {
+
+Result<KvFormat> kv_format_of(const std::string& name) {
+  if (name == "f16") return KvFormat::kF16;
+  if (name == "f32") return KvFormat::kF32;
+  return Error{ErrorCode::kBadRequest,
+               fmt::format("KV type {} is not known, expected f16 or f32", name)};
+}
+
+Result<KvFormat> kv_format_of(const ModelOptions& options) {
+  const std::string& values = options.value_type.empty() ? options.key_type : options.value_type;
+  if (values != options.key_type) {
+    return Error{ErrorCode::kBadRequest,
+                 fmt::format("keys are {} and values {}, but both must be of one type",
+                             options.key_type, values)};
+  }
+  return kv_format_of(options.key_type);
+}
+
+bool names_a_drafter(const std::string& name) {
+  return name.ends_with(".gguf") &&
+         (name.starts_with("mtp-") || name.find("assistant") != std::string::npos);
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& app, ModelOptions& o) {
+  app.add_option("-m,--model", o.target, "GGUF file of the model")->required()->group("Model");
+  app.add_option(
+         "-d,--model-draft,--mtp-head", o.drafter,
+         "GGUF file of its MTP assistant (also -md; default: one beside the model that fits)")
+      ->group("Model");
+  app.add_flag("--no-draft", o.no_drafter, "Use no assistant, even if one lies beside the model")
+      ->group("Model");
+  app.add_option("-c,--ctx-size", o.context, "Positions of the context")
+      ->check(CLI::Range(1u, 1u << 20))
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("-t,--threads", o.threads, "CPU threads (default: all cores)")
+      ->check(CLI::Range(1u, 1024u))
+      ->group("Model");
+  app.add_option("--cache-type-k", o.key_type, "Type of stored keys: f16 or f32 (also -ctk)")
+      ->capture_default_str()
+      ->group("Model");
+  app.add_option("--cache-type-v", o.value_type, "Type of stored values, the keys' (also -ctv)")
+      ->group("Model");
+  app.add_option("--gpu-layers", o.gpu_layers,
+                 "Layers on a GPU; this build has none, so 0 (also -ngl)")
+      ->group("Model");
+  app.add_flag("--float-activations", o.float_activations,
+               "Multiply quantised weights with float activations, not eight-bit ones")
+      ->group("Model");
+}
+
+Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime) {
+  if (options.gpu_layers > 0) {
+    return Error{
+        ErrorCode::kBadRequest,
+        fmt::format("{} layers were asked onto a GPU, but this build computes on the CPU only",
+                    options.gpu_layers)};
+  }
+  auto format = kv_format_of(options);
+  if (!format) return format.error();
+  runtime.kv_format = *format;
+  runtime.context = options.context;
+  const CpuOptions cpu{.threads = options.threads > 0 ? options.threads : usable_cores(),
+                       .integer_activations = !options.float_activations};
+  std::string drafter = options.drafter;
+  if (options.no_drafter) {
+    drafter.clear();
+  } else if (drafter.empty()) {
+    drafter = find_drafter_beside(options.target);
+  }
+  return Runtime::load(
+      options.target, drafter, runtime,
+      [&](const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+        auto backend = CpuBackend::create(layout, limits, cpu);
+        if (!backend) return backend.error();
+        return std::unique_ptr<Backend>(std::move(*backend));
+      });
+}
+
+std::string find_drafter_beside(const std::string& target) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  fs::path folder = fs::path(target).parent_path();
+  if (folder.empty()) folder = ".";
+  std::vector<std::string> candidates;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (names_a_drafter(entry.path().filename().string()))
+      candidates.push_back(entry.path().string());
+  }
+  std::sort(candidates.begin(), candidates.end());
+  auto file = GgufFile::open(target);
+  if (!file) return {};
+  const auto config = read_target_config(*file);
+  if (!config) return {};
+  for (const std::string& candidate : candidates) {
+    auto opened = GgufFile::open(candidate);
+    if (!opened) continue;
+    auto drafter = read_drafter_config(*opened);
+    if (drafter && match(*drafter, *config, candidate, target)) return candidate;
+  }
+  return {};
+}
+
+}  // namespace outrider

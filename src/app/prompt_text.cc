@@ -1,0 +1,112 @@
+#include "app/prompt_text.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "text/prompt.h"
+
+namespace outrider {
+namespace {
+
+Result<std::string> read_text(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return Error{ErrorCode::kBadRequest, fmt::format("cannot read {}", path)};
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+// "2,17,4": ids, separated by commas or spaces.
+Result<std::vector<TokenId>> read_ids(const std::string& list) {
+  std::vector<TokenId> ids;
+  const char* at = list.data();
+  const char* const end = at + list.size();
+  while (at != end) {
+    if (*at == ',' || *at == ' ') {
+      ++at;
+      continue;
+    }
+    std::uint32_t id = 0;
+    const auto [next, error] = std::from_chars(at, end, id);
+    if (error != std::errc() || (next != end && *next != ',' && *next != ' ')) {
+      return Error{
+          ErrorCode::kBadRequest,
+          fmt::format("--tokens has {:?} where a token id was expected", std::string(at, end))};
+    }
+    ids.push_back(TokenId(id));
+    at = next;
+  }
+  if (ids.empty()) return Error{ErrorCode::kBadRequest, "--tokens holds no token ids"};
+  return ids;
+}
+
+Conversation conversation_of(const PromptOptions& options, const std::string& text) {
+  Conversation conversation;
+  const auto say = [&](ChatRole role, const std::string& content) {
+    ChatMessage message;
+    message.role = role;
+    message.content = content;
+    conversation.messages.push_back(std::move(message));
+  };
+  if (!options.system.empty()) say(ChatRole::kSystem, options.system);
+  say(ChatRole::kUser, text);
+  return conversation;
+}
+
+}  // namespace
+
+void add_prompt_options(CLI::App& app, PromptOptions& o) {
+  app.add_option("-p,--prompt", o.text, "Text to go on from")->group("Prompt");
+  app.add_option("-f,--file", o.file, "File with the prompt; -: standard input")->group("Prompt");
+  app.add_option("--tokens", o.tokens, "Prompt as token ids, as in 2,17,4; nothing is added")
+      ->group("Prompt");
+  app.add_flag("--chat", o.chat, "Take the prompt as a message and answer it")->group("Prompt");
+  app.add_option("--system", o.system, "System prompt; with --chat")->group("Prompt");
+  app.add_flag("--thinking", o.thinking, "Let the model think first; with --chat")->group("Prompt");
+}
+
+ChatOptions chat_options_for(const TargetModel& target) {
+  ChatOptions options;
+  // Models with per-layer inputs are the small ones.
+  options.family = target.config.per_layer_width > 0 ? ChatFamily::kSmall : ChatFamily::kLarge;
+  const GgufValue* stored = target.file.value("tokenizer.chat_template");
+  if (stored != nullptr && stored->string()) {
+    if (const auto kind = detect_family(*stored->string())) {
+      options.family = kind->family;
+      options.revision = kind->revision;
+    }
+  }
+  return options;
+}
+
+Result<std::vector<TokenId>> prompt_tokens(const PromptOptions& options, const Tokenizer& tokenizer,
+                                           const TargetModel& target) {
+  const int sources = (options.text.empty() ? 0 : 1) + (options.file.empty() ? 0 : 1) +
+                      (options.tokens.empty() ? 0 : 1);
+  if (sources != 1) {
+    return Error{ErrorCode::kBadRequest,
+                 "a prompt is needed: one of --prompt, --file and --tokens"};
+  }
+  if (!options.tokens.empty()) return read_ids(options.tokens);
+  std::string text = options.text;
+  if (!options.file.empty()) {
+    auto read = read_text(options.file);
+    if (!read) return read.error();
+    text = std::move(*read);
+  }
+  if (options.chat) {
+    ChatOptions chat = chat_options_for(target);
+    chat.enable_thinking = options.thinking;
+    return encode_chat(tokenizer, render_chat(conversation_of(options, text), chat));
+  }
+  std::vector<TokenId> tokens = {tokenizer.bos()};
+  const std::vector<TokenId> plain = tokenizer.encode(text);
+  tokens.insert(tokens.end(), plain.begin(), plain.end());
+  return tokens;
+}
+
+}  // namespace outrider

@@ -1,0 +1,78 @@
+// The CPU backend: KV arenas, workspaces and the thread pool that walks plans.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "cpu/buffer.h"
+#include "cpu/kernels.h"
+#include "cpu/program.h"
+#include "cpu/recorder.h"
+#include "step/backend.h"
+
+namespace outrider {
+
+class CpuBackend final : public Backend {
+ public:
+  // Arenas for the pool's pages. Fails (kExhausted) when there is no memory for them.
+  static Result<std::unique_ptr<CpuBackend>> create(const KvLayout& layout, const KvLimits& limits,
+                                                    const CpuOptions& options);
+  // The same with a given kernel table, for tests of one instruction set.
+  static Result<std::unique_ptr<CpuBackend>> create(const KvLayout& layout, const KvLimits& limits,
+                                                    const CpuOptions& options,
+                                                    const CpuKernels& kernels);
+
+  std::unique_ptr<TargetRecorder> record(TargetShape shape) override {
+    return make_cpu_recorder(shape, options_);
+  }
+  std::unique_ptr<DraftRecorder> record(DraftShape shape) override {
+    return make_cpu_recorder(shape, options_);
+  }
+  Plan<TargetShape> finish(std::unique_ptr<TargetRecorder> recorder) override {
+    return finish_cpu_plan(std::move(recorder));
+  }
+  Plan<DraftShape> finish(std::unique_ptr<DraftRecorder> recorder) override {
+    return finish_cpu_plan(std::move(recorder));
+  }
+  Result<void> reserve(const PlanSet<TargetShape>& plans) override;
+  Result<void> reserve(const PlanSet<DraftShape>& plans) override;
+  Result<TargetOutput> run(const Launch<TargetShape>& launch) override;
+  Result<DraftOutput> run(const Launch<DraftShape>& launch) override;
+  void read_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side, Pos pos,
+               std::span<float> out) const override;
+
+  const char* target() const { return kernels_.target; }
+  std::size_t kv_bytes() const { return arenas_[0].size() + arenas_[1].size(); }
+  std::size_t workspace_bytes() const { return target_space_.size() + draft_space_.size(); }
+
+ private:
+  // One model's scratch: separate for target and drafter, so that hidden rows outlive the draft
+  // steps they start.
+  struct Output {
+    Rows rows;
+    std::uint32_t count = 0;
+  };
+  CpuBackend(const KvLayout& layout, const CpuOptions& options, const CpuKernels& kernels)
+      : layout_(layout), options_(options), kernels_(kernels), pool_(options.threads) {}
+
+  template <class Shape>
+  Result<void> reserve_space(const PlanSet<Shape>& plans, AlignedBuffer& space);
+  CpuLaunch launch_on(AlignedBuffer& space, std::span<const Row> rows);
+  View<const float, 2> packed(const AlignedBuffer& space, const Rows& rows, std::size_t count,
+                              std::vector<float>& into) const;
+
+  KvLayout layout_;
+  CpuOptions options_;
+  CpuKernels kernels_;
+  ThreadPool pool_;
+  AlignedBuffer arenas_[kKvGroups];
+  AlignedBuffer target_space_, draft_space_, thread_scratch_;
+  std::size_t thread_scratch_bytes_ = 0;
+
+  StepId last_target_step_{0};
+  Output target_hidden_, draft_hidden_;
+  std::vector<const float*> hidden_inputs_;
+  std::vector<float> packed_logits_, packed_hidden_, packed_draft_logits_, packed_draft_hidden_,
+      chained_;
+};
+
+}  // namespace outrider

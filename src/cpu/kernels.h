@@ -1,0 +1,96 @@
+// The CPU kernels as one table of plain functions, chosen once. Nothing above this header knows
+// about SIMD.
+//
+// Every kernel computes one row from that row's inputs alone, in an order that depends only on
+// widths and absolute positions: a row's bits are the same alone, among others, and on any number
+// of threads.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/id.h"
+#include "kv/layout.h"
+#include "quant/codes.h"
+
+namespace outrider {
+
+// 32 activations rounded to eight bits: value ~ scale * code. `sum` is scale * (sum of the codes)
+// of each half, which a weight's offsets are multiplied with.
+struct CodeActivation32 {
+  std::int8_t code[32];
+  float scale;
+  float sum[2];
+};
+
+// One weight row against many activation rows: out[i * out_stride] = w . x[i * x_stride], for i <
+// rows.
+struct FloatDots {
+  const float* w;
+  const float* x;
+  std::size_t x_stride;  // floats
+  std::size_t width;
+  float* out;
+  std::size_t out_stride;  // floats
+  std::uint32_t rows;
+};
+struct CodeDots {
+  const CodeBlock32* w;
+  const CodeActivation32* x;
+  std::size_t x_stride;  // blocks
+  std::size_t blocks;
+  float* out;
+  std::size_t out_stride;
+  std::uint32_t rows;
+};
+
+// One query head over the keys of one KV head. Key position p stands in row p % 64 of page pages[p
+// / 64].
+struct HeadAttention {
+  const float* q;  // [head_dim]
+  float* out;      // [head_dim]
+  std::uint32_t head_dim;
+  const std::byte* base;  // of the group's pages
+  std::size_t page_bytes;
+  std::size_t key_offset, value_offset;  // of the head's planes inside a page, in bytes
+  std::span<const PageId> pages;
+  std::uint32_t begin, end;  // visible positions [begin, end)
+};
+
+struct CpuKernels {
+  const char* target;  // Highway's name for the instruction set
+
+  void (*dot_floats)(const FloatDots& job);
+  void (*dot_codes)(const CodeDots& job);
+  // width is a multiple of 32.
+  void (*round_to_codes)(const float* x, std::size_t width, CodeActivation32* out);
+  void (*widen_f16)(const std::uint16_t* x, std::size_t width, float* out);
+  void (*widen_bf16)(const std::uint16_t* x, std::size_t width, float* out);
+  void (*narrow_f16)(const float* x, std::size_t width, std::uint16_t* out);
+
+  // out = x / sqrt(mean(x^2) + eps) * gain; gain may be null: 1 everywhere. In place is fine.
+  void (*rms_norm)(const float* x, const float* gain, float eps, std::size_t width, float* out);
+  void (*geglu)(const float* gate, const float* up, std::size_t width, float* out);
+  void (*add)(const float* x, std::size_t width, float* into);
+  void (*scale)(float factor, std::size_t width, float* x);
+  void (*softcap)(float cap, std::size_t width, float* x);  // x = cap * tanh(x / cap)
+  // Rotates pairs (i, i + half) of one head by the angles whose cosines and sines are given, [half]
+  // each.
+  void (*rotate)(const float* cosines, const float* sines, std::size_t half, float* head);
+
+  void (*attend_f32)(const HeadAttention& job);
+  void (*attend_f16)(const HeadAttention& job);
+};
+
+// The best table for this machine.
+CpuKernels best_cpu_kernels();
+// One table per instruction set that was compiled and that this machine has, for tests.
+std::vector<CpuKernels> all_cpu_kernels();
+
+// What each kernel file adds for the currently chosen target.
+void add_dot_kernels(CpuKernels& table);
+void add_row_kernels(CpuKernels& table);
+void add_attention_kernels(CpuKernels& table);
+
+}  // namespace outrider

@@ -1,0 +1,135 @@
+#include "cpu/ops_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace outrider {
+namespace {
+
+// Indices of the `top` largest of `values`, best first; ties go to the lower index.
+void pick_largest(std::span<const float> values, std::uint32_t top, float* indices) {
+  const auto better = [&](std::uint32_t a, std::uint32_t b) {
+    return values[a] > values[b] || (values[a] == values[b] && a < b);
+  };
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < values.size(); ++i) {  // insertion into a short sorted list
+    if (kept == top && !better(i, static_cast<std::uint32_t>(indices[top - 1]))) continue;
+    std::uint32_t at = kept < top ? kept++ : top - 1;
+    while (at > 0 && better(i, static_cast<std::uint32_t>(indices[at - 1]))) {
+      indices[at] = indices[at - 1];
+      --at;
+    }
+    indices[at] = static_cast<float>(i);
+  }
+}
+
+}  // namespace
+
+void RoundToCodesOp::run(const CpuLaunch& launch, Share share) const {
+  const Range part = share.of(launch.count(x.floats.set));
+  const std::size_t blocks = x.floats.width / 32;
+  auto* codes = reinterpret_cast<CodeActivation32*>(launch.workspace + x.codes_offset);
+  for (std::size_t i = part.begin; i < part.end; ++i) {
+    launch.kernels.round_to_codes(launch.at(x.floats, i), x.floats.width, codes + i * blocks);
+  }
+}
+
+void MatmulOp::run(const CpuLaunch& launch, Share share) const {
+  const auto rows = static_cast<std::uint32_t>(launch.count(out.set));
+  if (rows == 0) return;
+  WeightRows weights(launch, w, mode, launch.scratch(share.thread));
+  const Range part =
+      share.of(w.rows, 16);  // 16 floats: threads do not share cache lines of the output
+  for (std::size_t r = part.begin; r < part.end; ++r) {
+    weights.take(static_cast<std::uint32_t>(r));
+    weights.dot(x, 0, 0, rows, launch.at(out, 0) + r, out.stride);
+  }
+}
+
+void RouteOp::run(const CpuLaunch& launch, Share share) const {
+  const Range part = share.of(launch.count(logits.set));
+  for (std::size_t i = part.begin; i < part.end; ++i) {
+    const std::span<float> scores(launch.at(logits, i), logits.width);
+    float* ids = launch.at(route.rows, i);
+    float* weights = ids + route.top;
+    pick_largest(scores, route.top, ids);
+    // Softmax over all, renormalised over the chosen: the sum over all cancels.
+    const float most = scores[static_cast<std::size_t>(ids[0])];
+    float total = 0;
+    for (std::uint32_t k = 0; k < route.top; ++k) {
+      weights[k] = std::exp(scores[static_cast<std::size_t>(ids[k])] - most);
+      total += weights[k];
+    }
+    for (std::uint32_t k = 0; k < route.top; ++k) {
+      weights[k] = weights[k] / total * expert_scale[static_cast<std::size_t>(ids[k])];
+    }
+  }
+}
+
+void ExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
+  const std::size_t rows = launch.count(out.set);
+  const std::uint32_t height = divide_exact(stack.rows, experts);
+  const bool shared_input = x.floats.width == stack.cols;
+  WeightRows weights(launch, stack, mode, launch.scratch(share.thread));
+  const Range part = share.of(height, 16);
+  for (std::uint32_t expert = 0; expert < experts; ++expert) {
+    // Rows that chose this expert; most experts have none, and their weights are then never read.
+    const auto for_each_user = [&](auto&& use) {
+      for (std::size_t i = 0; i < rows; ++i) {
+        const float* ids = launch.at(route.rows, i);
+        for (std::uint32_t k = 0; k < route.top; ++k) {
+          if (ids[k] == static_cast<float>(expert)) use(i, k);
+        }
+      }
+    };
+    bool used = false;
+    for_each_user([&](std::size_t, std::uint32_t) { used = true; });
+    if (!used) continue;
+    for (std::size_t r = part.begin; r < part.end; ++r) {
+      weights.take(static_cast<std::uint32_t>(expert * height + r));
+      for_each_user([&](std::size_t i, std::uint32_t k) {
+        weights.dot(x, shared_input ? 0 : k * stack.cols, i, 1,
+                    launch.at(out, i) + std::size_t{k} * height + r, 0);
+      });
+    }
+  }
+}
+
+void ExpertSumOp::run(const CpuLaunch& launch, Share share) const {
+  const Range part = share.of(launch.count(out.set));
+  for (std::size_t i = part.begin; i < part.end; ++i) {
+    const float* weights = launch.at(route.rows, i) + route.top;
+    const float* each = launch.at(in, i);
+    float* sum = launch.at(out, i);
+    std::fill_n(sum, out.width, 0.0f);
+    for (std::uint32_t k = 0; k < route.top; ++k) {
+      for (std::uint32_t c = 0; c < out.width; ++c)
+        sum[c] += weights[k] * each[std::size_t{k} * out.width + c];
+    }
+  }
+}
+
+void ClusterPickOp::run(const CpuLaunch& launch, Share share) const {
+  const Range part = share.of(launch.count(logits.set));
+  for (std::size_t i = part.begin; i < part.end; ++i) {
+    pick_largest({launch.at(scores, i), scores.width}, picked.width, launch.at(picked, i));
+    std::fill_n(launch.at(logits, i), logits.width, -std::numeric_limits<float>::infinity());
+  }
+}
+
+void ClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
+  WeightRows weights(launch, table, mode, launch.scratch(share.thread));
+  const Range part = share.of(std::size_t{picked.width} * cluster_size);
+  for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
+    const float* clusters = launch.at(picked, i);
+    for (std::size_t c = part.begin; c < part.end; ++c) {
+      const auto cluster = static_cast<std::size_t>(clusters[c / cluster_size]);
+      const std::uint32_t token = ordering[cluster * cluster_size + c % cluster_size];
+      weights.take(token);
+      weights.dot(x, 0, i, 1, launch.at(logits, i) + token, 0);
+    }
+  }
+}
+
+}  // namespace outrider

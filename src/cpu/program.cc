@@ -1,0 +1,16 @@
+#include "cpu/program.h"
+
+namespace outrider {
+
+void CpuProgram::run(const CpuLaunch& launch, ThreadPool& pool) const {
+  SpinBarrier barrier(pool.threads());
+  pool.run([&](std::uint32_t thread) {
+    const Share share{thread, pool.threads()};
+    for (const auto& op : ops) {
+      op->run(launch, share);
+      barrier.wait();
+    }
+  });
+}
+
+}  // namespace outrider

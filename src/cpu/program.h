@@ -1,0 +1,92 @@
+// What the CPU recorder makes: a list of operations that all threads walk together, with a barrier
+// after each.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "cpu/kernels.h"
+#include "kv/layout.h"
+#include "platform/thread_pool.h"
+#include "step/plan.h"
+#include "step/recorder.h"
+
+namespace outrider {
+
+// Where one launch works. Everything in it is data; nothing of it was known when the plan was
+// recorded.
+struct CpuLaunch {
+  const CpuKernels& kernels;
+  float* workspace;
+  std::span<const Row> rows;                  // live rows only: padding is not computed
+  std::span<const std::uint32_t> logit_rows;  // indices into rows
+  std::span<const float* const> hidden;       // drafting: each row's hidden input
+  const KvLayout& layout;
+  std::byte* pages[kKvGroups];  // the arenas
+  std::span<std::byte> thread_scratch;
+  std::size_t thread_scratch_bytes;  // per thread
+
+  std::size_t count(RowSet set) const {
+    return set == RowSet::kAll ? rows.size() : logit_rows.size();
+  }
+  const Row& row(RowSet set, std::size_t i) const {
+    return rows[set == RowSet::kAll ? i : std::size_t{logit_rows[i]}];
+  }
+  float* at(const Rows& r, std::size_t i) const { return workspace + r.offset + i * r.stride; }
+  std::byte* scratch(std::uint32_t thread) const {
+    return thread_scratch.data() + thread * thread_scratch_bytes;
+  }
+};
+
+// One thread's part of a job.
+struct Share {
+  std::uint32_t thread;
+  std::uint32_t threads;
+  Range of(std::size_t count, std::size_t grain = 1) const {
+    return share_of(count, thread, threads, grain);
+  }
+};
+
+class CpuOp {
+ public:
+  virtual ~CpuOp() = default;
+  // Called on every thread; touches only its share of the output. Inputs are complete.
+  virtual void run(const CpuLaunch& launch, Share share) const = 0;
+};
+
+class CpuProgram : public Program {
+ public:
+  std::vector<std::unique_ptr<CpuOp>> ops;
+  Rows logits, hidden;
+  std::size_t thread_scratch_bytes = 0;
+
+  void run(const CpuLaunch& launch, ThreadPool& pool) const;
+};
+
+// Threads meet here between two operations; microseconds apart, so they spin.
+class SpinBarrier {
+ public:
+  explicit SpinBarrier(std::uint32_t threads) : threads_(threads) {}
+  void wait() {
+    const std::uint32_t turn = turn_.load(std::memory_order_relaxed);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      turn_.store(turn + 1, std::memory_order_release);
+      return;
+    }
+    for (std::uint32_t spins = 0; turn_.load(std::memory_order_acquire) == turn; ++spins) {
+      if (spins > 4000) std::this_thread::yield();  // the others may be waiting for this core
+    }
+  }
+
+ private:
+  std::uint32_t threads_;
+  std::atomic<std::uint32_t> arrived_{0};
+  std::atomic<std::uint32_t> turn_{0};
+};
+
+}  // namespace outrider

@@ -1,0 +1,72 @@
+// The CPU's recorders: they turn what a model says into a list of operations over one workspace.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "cpu/ops_matrix.h"
+#include "cpu/program.h"
+#include "step/plan.h"
+#include "step/recorder.h"
+
+namespace outrider {
+
+struct CpuOptions {
+  std::uint32_t threads = 1;
+  // Quantised weights meet activations rounded to eight bits; otherwise they are widened to float.
+  bool integer_activations = true;
+};
+
+// What both recorders share, as a mixin over the interface that a model sees.
+class CpuRecording {
+ public:
+  CpuRecording(std::size_t all_rows, std::size_t logit_rows, bool integer_activations);
+
+  Rows scratch(RowSet set, std::uint32_t width);
+  std::size_t mark() const { return used_; }
+  void release(std::size_t mark);
+
+  // Adds an operation that writes `written`.
+  template <class Op>
+  void add(Op op, const Rows& written) {
+    forget_codes_of(written);
+    program_->ops.push_back(std::make_unique<Op>(std::move(op)));
+  }
+  Activations activations(Rows in, WeightMode mode);
+  WeightMode mode(const Weight& weight, const Rows& in);
+  Rows angles(const Rope& rope);
+
+  void output(Rows logits, Rows hidden);
+  std::size_t workspace_bytes() const { return most_ * sizeof(float); }
+  std::unique_ptr<CpuProgram> take_program() { return std::move(program_); }
+
+ private:
+  std::size_t take(std::size_t floats);
+  std::size_t rows_in(RowSet set) const { return set == RowSet::kAll ? all_rows_ : logit_rows_; }
+  void forget_codes_of(const Rows& written);
+
+  // Codes of rows already rounded, valid until the rows are written or their place is released.
+  struct Rounded {
+    Rows rows;
+    std::size_t offset;
+  };
+  struct Angles {
+    const float* frequency;
+    Rows rows;
+  };
+  std::size_t all_rows_, logit_rows_;
+  bool integer_activations_;
+  std::size_t used_ = 0, most_ = 0;  // floats
+  std::vector<Rounded> rounded_;
+  std::vector<Angles> angles_;
+  std::unique_ptr<CpuProgram> program_ = std::make_unique<CpuProgram>();
+};
+
+std::unique_ptr<TargetRecorder> make_cpu_recorder(TargetShape shape, const CpuOptions& options);
+std::unique_ptr<DraftRecorder> make_cpu_recorder(DraftShape shape, const CpuOptions& options);
+Plan<TargetShape> finish_cpu_plan(std::unique_ptr<TargetRecorder> recorder);
+Plan<DraftShape> finish_cpu_plan(std::unique_ptr<DraftRecorder> recorder);
+
+}  // namespace outrider

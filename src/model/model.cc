@@ -1,0 +1,82 @@
+#include "model/model.h"
+
+#include <cmath>
+
+namespace outrider {
+namespace {
+
+// frequency[i] = base^(-2i / head_dim) / divisor[i], rounded to float as the reference
+// implementation does. Full layers without stored divisors turn only the first quarter of their
+// pairs ("proportional" rope, factor 0.25).
+std::vector<float> frequencies(float base, std::uint32_t head_dim, std::span<const float> divisors,
+                               std::uint32_t turning) {
+  std::vector<float> table(head_dim / 2);
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    const double exponent = -2.0 * i / head_dim;
+    const double divisor =
+        divisors.empty() ? (i < turning ? 1.0 : 1e30) : static_cast<double>(divisors[i]);
+    const double frequency = std::pow(static_cast<double>(base), exponent) / divisor;
+    // Divisors of 1e30 mean "does not turn".
+    table[i] = divisor > 1e20 ? 0.0f : static_cast<float>(frequency);
+  }
+  return table;
+}
+
+RopeTables rope_tables(const DecoderConfig& config, std::span<const float> divisors) {
+  RopeTables tables;
+  for (const LayerConfig& layer : config.layers) {
+    if (layer.sliding && tables.sliding.empty()) {
+      tables.sliding =
+          frequencies(config.rope_base_sliding, layer.head_dim, {}, layer.head_dim / 2);
+    } else if (!layer.sliding && tables.full.empty()) {
+      tables.full = frequencies(config.rope_base, layer.head_dim, divisors, layer.head_dim / 8);
+    }
+  }
+  return tables;
+}
+
+}  // namespace
+
+std::vector<KvLayerShape> TargetModel::kv_shapes() const {
+  std::vector<KvLayerShape> shapes;
+  for (const LayerConfig& layer : config.layers) {
+    if (!layer.owns_kv) continue;
+    shapes.push_back(
+        {layer.sliding ? KvGroup::kSliding : KvGroup::kGlobal, layer.kv_heads, layer.head_dim});
+  }
+  return shapes;
+}
+
+KvTarget kv_target(const DecoderConfig& config, const LayerConfig& layer) {
+  const KvGroup group = layer.sliding ? KvGroup::kSliding : KvGroup::kGlobal;
+  // Owning layers come first in the model, so a layer's index is also its KV layer.
+  return {KvLayerId(layer.kv_layer),
+          {group, layer.kv_heads, layer.head_dim},
+          layer.sliding ? config.reach : 0};
+}
+
+Result<TargetModel> load_target(const std::string& path) {
+  auto file = GgufFile::open(path);
+  if (!file) return file.error();
+  auto config = read_target_config(*file);
+  if (!config) return config.error();
+  auto weights = read_target_weights(*file, *config);
+  if (!weights) return weights.error();
+  RopeTables rope = rope_tables(*config, weights->rope_divisors);
+  return TargetModel{std::move(*file), std::move(*config), std::move(*weights), std::move(rope)};
+}
+
+Result<DrafterModel> load_drafter(const std::string& path, const TargetModel& target) {
+  auto file = GgufFile::open(path);
+  if (!file) return file.error();
+  auto config = read_drafter_config(*file);
+  if (!config) return config.error();
+  if (auto fits = match(*config, target.config, path, target.file.path()); !fits)
+    return fits.error();
+  auto weights = read_drafter_weights(*file, *config);
+  if (!weights) return weights.error();
+  RopeTables rope = rope_tables(*config, weights->rope_divisors);
+  return DrafterModel{std::move(*file), std::move(*config), std::move(*weights), std::move(rope)};
+}
+
+}  // namespace outrider

@@ -1,0 +1,45 @@
+// A loaded target or drafter: configuration, borrowed weights, and what follows from them.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "format/gguf.h"
+#include "kv/layout.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "step/recorder.h"
+
+namespace outrider {
+
+// Rotation frequencies of the two kinds of layers, radians per position, [head_dim / 2] each.
+struct RopeTables {
+  std::vector<float> full;
+  std::vector<float> sliding;
+};
+
+struct TargetModel {
+  GgufFile file;
+  TargetConfig config;
+  TargetWeights weights;
+  RopeTables rope;
+
+  // The KV-owning layers in model order: what a KvLayout is made from.
+  std::vector<KvLayerShape> kv_shapes() const;
+};
+
+struct DrafterModel {
+  GgufFile file;
+  DrafterConfig config;
+  DrafterWeights weights;
+  RopeTables rope;
+};
+
+Result<TargetModel> load_target(const std::string& path);
+// Also checks that the drafter fits `target`.
+Result<DrafterModel> load_drafter(const std::string& path, const TargetModel& target);
+
+// The KV that `layer`, of a target or of a drafter matched to it, attends to.
+KvTarget kv_target(const DecoderConfig& config, const LayerConfig& layer);
+
+}  // namespace outrider
