@@ -98,9 +98,11 @@ class Comparison {
     auto judged = prompt(*sequence, chunk_rows);
     if (!judged) return judged.error();
     if (runtime_.drafter() != nullptr && !golden_.draft_tokens.empty()) {
-      if (auto drafted = draft(*judged); !drafted) return drafted.error();
+      if (auto drafted = draft_chained(*judged); !drafted) return drafted.error();
     }
-    if (auto decoded = decode(*sequence, judged->next); !decoded) return decoded.error();
+    const TokenId first = judged->next;
+    if (auto drafted = draft_alone(chunk_rows); !drafted) return drafted.error();
+    if (auto decoded = decode(*sequence, first); !decoded) return decoded.error();
     report_.logits = logits_.value();
     report_.hidden = hidden_.value();
     for (std::size_t group = 0; group < kKvGroups; ++group) {
@@ -145,6 +147,7 @@ class Comparison {
   }
 
   void compare_rows(const TargetOutput& output, std::size_t from) {
+    if (!comparing_) return;
     for_each_reference(from, output.logits.extent(0), [&](std::size_t row, std::size_t pos) {
       logits_.add(output.logits[pos - from], row_of(golden_.logits, row));
       hidden_.add(output.hidden[pos - from], row_of(golden_.hidden, row));
@@ -152,15 +155,14 @@ class Comparison {
   }
 
   void compare_kv(const Sequence& sequence, std::size_t from) {
-    const TargetConfig& config = runtime_.target().config;
+    if (!comparing_) return;
     for (const bool sliding : {false, true}) {
-      std::uint32_t layer = config.kv_layers();
-      while (layer > 0 && config.layers[layer - 1].sliding != sliding) --layer;
       const auto group = static_cast<std::size_t>(sliding ? KvGroup::kSliding : KvGroup::kGlobal);
-      if (layer == 0 || golden_.keys[group].values.empty()) continue;
+      const auto layer = last_kv_layer(sliding);
+      if (!layer || golden_.keys[group].values.empty()) continue;
       for_each_reference(from, sequence.length() - from, [&](std::size_t row, std::size_t pos) {
         const Pos at(static_cast<std::uint32_t>(pos));
-        compare_kv_row(sequence, KvLayerId(layer - 1), row, at, group);
+        compare_kv_row(sequence, *layer, row, at, group);
       });
     }
   }
@@ -178,7 +180,7 @@ class Comparison {
     }
   }
 
-  Result<void> draft(Judgement judged) {
+  Result<void> draft_chained(Judgement judged) {
     judged.next = TokenId(golden_.first_token);
     DraftBatch batch;
     batch.add(judged);
@@ -193,9 +195,67 @@ class Comparison {
       batch.advance({&pick, 1});
     }
     report_.draft_expected = static_cast<std::uint32_t>(golden_.draft_tokens.size());
+    report_.draft_logits = report_.chained_logits = logits.value();
+    report_.draft_hidden = report_.chained_hidden = hidden.value();
+    return {};
+  }
+
+  // The drafter by itself: a second sequence whose keys, values and hidden rows are made the
+  // reference's.
+  Result<void> draft_alone(std::uint32_t chunk_rows) {
+    const bool all_rows = golden_.row_index.size() == golden_.input_ids.size();
+    if (report_.draft_expected == 0 || !all_rows) return {};
+    const auto sequence = runtime_.pool().open();
+    comparing_ = false;
+    auto judged = prompt(*sequence, chunk_rows);
+    if (!judged) return judged.error();
+    write_reference_kv(*sequence);
+    RelativeError logits, hidden;
+    for (std::size_t step = 0; step < golden_.draft_tokens.size(); ++step) {
+      const std::size_t last = golden_.input_ids.size() - 1;
+      runtime_.backend().write_hidden(judged->hidden, step == 0
+                                                          ? row_of(golden_.hidden, last)
+                                                          : row_of(golden_.draft_hidden, step - 1));
+      judged->next = TokenId(step == 0 ? golden_.first_token : golden_.draft_tokens[step - 1]);
+      DraftBatch batch;
+      batch.add(*judged);
+      auto output = runtime_.run(batch);
+      if (!output) return output.error();
+      logits.add(filled(output->logits[0]), row_of(golden_.draft_logits, step));
+      hidden.add(output->hidden[0], row_of(golden_.draft_hidden, step));
+    }
     report_.draft_logits = logits.value();
     report_.draft_hidden = hidden.value();
     return {};
+  }
+
+  void write_reference_kv(const Sequence& sequence) {
+    for (std::size_t group = 0; group < kKvGroups; ++group) {
+      const GoldenTensor& keys = golden_.keys[group];
+      const auto layer = last_kv_layer(group == static_cast<std::size_t>(KvGroup::kSliding));
+      if (!layer) continue;
+      const auto pages = sequence.view().pages(static_cast<KvGroup>(group));
+      for (std::uint32_t head = 0; head < keys.extent[0]; ++head) {
+        for (std::uint32_t pos = 0; pos < keys.extent[1]; ++pos) {
+          if (pages[pos / kPageRows] == KvPool::padding_page())
+            continue;  // out of everybody's sight
+          const std::size_t row = std::size_t{head} * keys.extent[1] + pos;
+          runtime_.backend().write_kv(sequence.view(), *layer, head, KvSide::kKey, Pos(pos),
+                                      row_of(keys, row));
+          runtime_.backend().write_kv(sequence.view(), *layer, head, KvSide::kValue, Pos(pos),
+                                      row_of(golden_.values[group], row));
+        }
+      }
+    }
+  }
+
+  // The layer whose keys and values the reference holds: the last of its kind that owns some.
+  std::optional<KvLayerId> last_kv_layer(bool sliding) const {
+    const TargetConfig& config = runtime_.target().config;
+    std::uint32_t layer = config.kv_layers();
+    while (layer > 0 && config.layers[layer - 1].sliding != sliding) --layer;
+    if (layer == 0) return std::nullopt;
+    return KvLayerId(layer - 1);
   }
 
   // The reference puts (smallest candidate - 1) where the centroid head left a token out, we minus
@@ -227,6 +287,7 @@ class Comparison {
   const Golden& golden_;
   GoldenReport report_;
   RelativeError logits_, hidden_, keys_[kKvGroups], values_[kKvGroups];
+  bool comparing_ = true;
 };
 
 Result<void> fits(const Golden& golden, const Runtime& runtime) {

@@ -36,7 +36,9 @@ void print_json(const GoldenReport& r, const VerifyOptions& o, bool passed) {
         {"kv_sliding_k", r.keys[1]},
         {"kv_sliding_v", r.values[1]},
         {"draft_logits", r.draft_logits},
-        {"draft_hidden", r.draft_hidden}}},
+        {"draft_hidden", r.draft_hidden},
+        {"chained_draft_logits", r.chained_logits},
+        {"chained_draft_hidden", r.chained_hidden}}},
       {"greedy", {{"matches", r.greedy_matches}, {"expected", r.greedy_expected}}},
       {"draft", {{"matches", r.draft_matches}, {"expected", r.draft_expected}}}};
   fmt::print("{}\n", boost::json::serialize(report));
@@ -57,6 +59,8 @@ void print_table(const GoldenReport& r, const VerifyOptions& o, bool passed) {
   if (r.draft_expected > 0) {
     line("draft logits", r.draft_logits);
     line("draft hidden rows", r.draft_hidden);
+    fmt::print("  {:<24} {:>10.2e}   chained from our own rows; only its tokens are judged\n",
+               "draft logits, chained", r.chained_logits);
   }
   fmt::print("greedy tokens equal: {} of {}\n", r.greedy_matches, r.greedy_expected);
   if (r.draft_expected > 0)
@@ -83,7 +87,8 @@ Result<int> verify(const VerifyOptions& o) {
   model.float_activations = !o.integer_activations;
   model.context =
       static_cast<std::uint32_t>(golden->input_ids.size() + golden->greedy_ids.size()) + 1;
-  auto runtime = load_runtime(model, {.chunk_rows = o.chunk, .logit_rows = o.chunk});
+  auto runtime =
+      load_runtime(model, {.sequences = 2, .chunk_rows = o.chunk, .logit_rows = o.chunk});
   if (!runtime) return runtime.error();
   auto report = compare(**runtime, *golden, o.chunk);
   if (!report) return report.error();

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/half.h"
-
 namespace outrider {
 
 Result<std::unique_ptr<CpuBackend>> CpuBackend::create(const KvLayout& layout,
@@ -97,13 +95,7 @@ Result<DraftOutput> CpuBackend::run(const Launch<DraftShape>& launch) {
   const std::size_t seqs = launch.live().seqs;
   CpuLaunch job = launch_on(draft_space_, launch.rows().first(seqs));
   hidden_inputs_.clear();
-  for (const HiddenRow& hidden : launch.hidden()) {
-    require(hidden.step() == last_target_step_ && hidden.logit_row() < target_hidden_.count,
-            "a draft continues from a row of the last target launch");
-    hidden_inputs_.push_back(reinterpret_cast<const float*>(target_space_.data()) +
-                             target_hidden_.rows.offset +
-                             std::size_t{hidden.logit_row()} * target_hidden_.rows.stride);
-  }
+  for (const HiddenRow& hidden : launch.hidden()) hidden_inputs_.push_back(hidden_at(hidden));
   if (launch.hidden().empty()) {  // chained: each row goes on from its own last output
     require(draft_hidden_.count == seqs, "a chained draft step has the rows of the one before it");
     const std::size_t width = draft_hidden_.rows.width;
@@ -122,23 +114,50 @@ Result<DraftOutput> CpuBackend::run(const Launch<DraftShape>& launch) {
                      packed(draft_space_, program.hidden, seqs, packed_draft_hidden_)};
 }
 
+// Where one head's row is stored.
+std::byte* CpuBackend::stored_row(const KvView& view, KvLayerId layer, std::uint32_t head,
+                                  KvSide side, Pos pos) const {
+  const KvLayerShape& shape = layout_.place(layer).shape;
+  require(pos.value() < view.length(), "a stored row is a visible one");
+  const PageId page = view.pages(shape.group)[pos.value() / kPageRows];
+  require(page != KvPool::padding_page(), "a page that left the window is not touched");
+  return arenas_[static_cast<std::size_t>(shape.group)].data() +
+         page.value() * layout_.page_bytes(shape.group) + layout_.plane_offset(layer, head, side) +
+         std::size_t{pos.value() % kPageRows} * shape.head_dim * kv_value_bytes(layout_.format());
+}
+
 void CpuBackend::read_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
                          Pos pos, std::span<float> out) const {
-  const KvLayerShape& shape = layout_.place(layer).shape;
-  require(pos.value() < view.length() && out.size() == shape.head_dim,
-          "a visible row is read whole");
-  const PageId page = view.pages(shape.group)[pos.value() / kPageRows];
-  require(page != KvPool::padding_page(), "a page that left the window is not read");
-  const std::byte* plane = arenas_[static_cast<std::size_t>(shape.group)].data() +
-                           page.value() * layout_.page_bytes(shape.group) +
-                           layout_.plane_offset(layer, head, side);
-  const std::size_t first = std::size_t{pos.value() % kPageRows} * shape.head_dim;
+  require(out.size() == layout_.place(layer).shape.head_dim, "a row is read whole");
+  const std::byte* stored = stored_row(view, layer, head, side, pos);
   if (layout_.format() == KvFormat::kF32) {
-    std::memcpy(out.data(), plane + first * sizeof(float), out.size() * sizeof(float));
-    return;
+    std::memcpy(out.data(), stored, out.size() * sizeof(float));
+  } else {
+    kernels_.widen_f16(reinterpret_cast<const std::uint16_t*>(stored), out.size(), out.data());
   }
-  const auto* halves = reinterpret_cast<const std::uint16_t*>(plane) + first;
-  std::transform(halves, halves + out.size(), out.begin(), f16_to_float);
+}
+
+void CpuBackend::write_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
+                          Pos pos, std::span<const float> row) {
+  require(row.size() == layout_.place(layer).shape.head_dim, "a row is written whole");
+  std::byte* stored = stored_row(view, layer, head, side, pos);
+  if (layout_.format() == KvFormat::kF32) {
+    std::memcpy(stored, row.data(), row.size() * sizeof(float));
+  } else {
+    kernels_.narrow_f16(row.data(), row.size(), reinterpret_cast<std::uint16_t*>(stored));
+  }
+}
+
+float* CpuBackend::hidden_at(const HiddenRow& at) const {
+  require(at.step() == last_target_step_ && at.logit_row() < target_hidden_.count,
+          "a hidden row is one of the last target launch");
+  return reinterpret_cast<float*>(target_space_.data()) + target_hidden_.rows.offset +
+         std::size_t{at.logit_row()} * target_hidden_.rows.stride;
+}
+
+void CpuBackend::write_hidden(const HiddenRow& at, std::span<const float> row) {
+  require(row.size() == target_hidden_.rows.width, "a hidden row is written whole");
+  std::copy(row.begin(), row.end(), hidden_at(at));
 }
 
 }  // namespace outrider

@@ -39,6 +39,9 @@ class CpuBackend final : public Backend {
   Result<DraftOutput> run(const Launch<DraftShape>& launch) override;
   void read_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side, Pos pos,
                std::span<float> out) const override;
+  void write_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side, Pos pos,
+                std::span<const float> row) override;
+  void write_hidden(const HiddenRow& at, std::span<const float> row) override;
 
   const char* target() const { return kernels_.target; }
   std::size_t kv_bytes() const { return arenas_[0].size() + arenas_[1].size(); }
@@ -57,6 +60,9 @@ class CpuBackend final : public Backend {
   template <class Shape>
   Result<void> reserve_space(const PlanSet<Shape>& plans, AlignedBuffer& space);
   CpuLaunch launch_on(AlignedBuffer& space, std::span<const Row> rows);
+  std::byte* stored_row(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
+                        Pos pos) const;
+  float* hidden_at(const HiddenRow& at) const;
   View<const float, 2> packed(const AlignedBuffer& space, const Rows& rows, std::size_t count,
                               std::vector<float>& into) const;
 

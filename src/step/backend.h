@@ -45,6 +45,11 @@ class Backend {
   // visible in `view` and its page is not freed.
   virtual void read_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
                        Pos pos, std::span<float> out) const = 0;
+  // Puts a row there instead, rounded to the stored format.
+  virtual void write_kv(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
+                        Pos pos, std::span<const float> row) = 0;
+  // Replaces a hidden row of the last target launch, as when a saved sequence goes on.
+  virtual void write_hidden(const HiddenRow& at, std::span<const float> row) = 0;
 };
 
 }  // namespace outrider
