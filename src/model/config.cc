@@ -258,11 +258,8 @@ Result<void> match(DrafterConfig& drafter, const TargetConfig& target,
     const LayerConfig& from = target.layers[donor];
     const char* kind = layer.sliding ? "its sliding head size" : "its full head size";
     if (from.head_dim != layer.head_dim) return mismatch(kind, layer.head_dim, from.head_dim);
-    if (layer.heads % from.kv_heads != 0) {
-      return mismatch("its query head count", layer.heads,
-                      fmt::format("{} KV heads", from.kv_heads));
-    }
-    layer.kv_heads = from.kv_heads;
+    kind = layer.sliding ? "its sliding KV head count" : "its full KV head count";
+    if (from.kv_heads != layer.kv_heads) return mismatch(kind, layer.kv_heads, from.kv_heads);
     layer.kv_layer = donor;
   }
   return {};
