@@ -23,7 +23,7 @@ installed_version() { # NAME
 }
 
 candidate_version() { # NAME
-  LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -v '^(none)$' || true
+  LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n '/(none)/!s/^  Candidate: //p'
 }
 
 # Whether a version is there and at least the one asked for.
