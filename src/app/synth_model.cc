@@ -1,11 +1,7 @@
 #include "app/synth_model.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <type_traits>
 
 #include "app/progress.h"
 #include "app/quantize_stream.h"
@@ -76,9 +72,8 @@ class SynthWriter {
   }
 
   Result<void> write_rope_freqs(const SynthTensor& tensor) {
-    std::vector<float> divisors(tensor.ne[0], 1e30F);
-    const std::size_t rotated = std::min<std::size_t>(tensor.rotated, divisors.size());
-    std::fill_n(divisors.begin(), rotated, 1.0F);
+    const auto pairs = static_cast<std::uint32_t>(tensor.ne[0]);
+    const std::vector<float> divisors = rope_divisors(pairs, tensor.rotated);
     return stream_.write_bytes(tensor.name, std::as_bytes(std::span(divisors)));
   }
 
@@ -93,23 +88,6 @@ class SynthWriter {
 };
 
 }  // namespace
-
-void set_metadata(GgufWriter& writer, const MetadataList& metadata) {
-  for (const auto& [key, value] : metadata) {
-    std::visit(
-        [&, &name = key](const auto& known) {
-          using T = std::decay_t<decltype(known)>;
-          if constexpr (std::is_same_v<T, bool>) writer.set_bool(name, known);
-          if constexpr (std::is_same_v<T, std::uint32_t>) writer.set_u32(name, known);
-          if constexpr (std::is_same_v<T, std::int32_t>) writer.set_i32(name, known);
-          if constexpr (std::is_same_v<T, float>) writer.set_f32(name, known);
-          if constexpr (std::is_same_v<T, std::string>) writer.set_string(name, known);
-          if constexpr (std::is_same_v<T, std::vector<std::int32_t>>) writer.set_i32s(name, known);
-          if constexpr (std::is_same_v<T, std::vector<bool>>) writer.set_bools(name, known);
-        },
-        value);
-  }
-}
 
 void apply_mix(SynthModel& model, const QuantMix& mix) {
   QuantRules::Model counts;

@@ -2,24 +2,16 @@
 #pragma once
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
+#include "app/convert_shape.h"
 #include "app/quantize_rules.h"
 #include "core/result.h"
 #include "core/tensor_type.h"
-#include "format/gguf_writer.h"
 #include "platform/thread_pool.h"
 #include "text/vocabulary.h"
 
 namespace outrider {
-
-using MetadataValue = std::variant<std::uint32_t, std::int32_t, float, bool, std::string,
-                                   std::vector<std::int32_t>, std::vector<bool>>;
-using MetadataList = std::vector<std::pair<std::string, MetadataValue>>;
-void set_metadata(GgufWriter& writer, const MetadataList& metadata);
 
 // How a tensor gets its values.
 enum class SynthFill {
