@@ -55,9 +55,10 @@ void geglu(const float* gate, const float* up, std::size_t width, float* out) {
     const auto x = hn::LoadU(d, gate + i);
     const auto cubic = hn::Mul(hn::Mul(hn::Mul(x, x), x), hn::Set(d, 0.044715f));
     const auto u2 = hn::Mul(hn::Add(x, cubic), hn::Set(d, -2.0f * 0.7978845608028654f));
-    const auto e =
-        hn::Exp(d, hn::Min(u2, hn::Set(d, 80.0f)));  // past 80 the quotient is 0 either way
-    const auto gelu = hn::Div(x, hn::Add(hn::Set(d, 1.0f), e));
+    const auto past =
+        hn::Gt(u2, hn::Set(d, 80.0f));  // where x / exp(80) is below any float's worth
+    const auto e = hn::Exp(d, hn::Min(u2, hn::Set(d, 80.0f)));
+    const auto gelu = hn::IfThenZeroElse(past, hn::Div(x, hn::Add(hn::Set(d, 1.0f), e)));
     hn::StoreU(hn::Mul(gelu, hn::LoadU(d, up + i)), d, out + i);
   });
 }
