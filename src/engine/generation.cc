@@ -76,8 +76,9 @@ class Generation {
   // Rows still free behind the token that is about to be given.
   std::uint32_t room_for_drafts(const Sequence& sequence) const {
     const std::uint32_t room = runtime_.options().context - sequence.length() - 1;
-    const std::uint32_t logit_rows = runtime_.options().logit_rows - 1;
-    return std::min({request_.draft_max, room, logit_rows});
+    const RuntimeOptions& options = runtime_.options();
+    const std::uint32_t launch_rows = std::min(options.logit_rows, options.chunk_rows) - 1;
+    return std::min({request_.draft_max, room, launch_rows});
   }
 
   Result<std::vector<TokenId>> draft(const Judgement& judged) {

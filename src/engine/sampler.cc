@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/contract.h"
 #include "core/random.h"
@@ -18,13 +19,19 @@ float gumbel(std::uint64_t seed, Pos pos, std::uint32_t token) {
   return -std::log(-std::log(uniform_open(block[0])));
 }
 
+// A damaged model may compute what is not a number, which no order puts in its place: never picked.
+float ordered(float logit) {
+  return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
+}
+
 }  // namespace
 
 TokenId most_likely(std::span<const float> logits) {
   require(!logits.empty(), "a pick has logits to pick from");
   // max_element returns the first of equals: the lowest id.
-  return TokenId(
-      static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+  const auto best = std::max_element(logits.begin(), logits.end(),
+                                     [](float a, float b) { return ordered(a) < ordered(b); });
+  return TokenId(static_cast<std::uint32_t>(best - logits.begin()));
 }
 
 float probability(std::span<const float> logits, TokenId token) {
@@ -41,10 +48,11 @@ void Sampler::keep_top_k(std::span<const float> logits) {
   candidates_.clear();
   const std::size_t keep = params_.top_k == 0 ? logits.size() : params_.top_k;
   if (keep >= logits.size()) {
-    for (std::uint32_t i = 0; i < logits.size(); ++i) candidates_.push_back({i, logits[i]});
+    for (std::uint32_t i = 0; i < logits.size(); ++i)
+      candidates_.push_back({i, ordered(logits[i])});
   } else {  // a heap of the best so far, worst on top
     for (std::uint32_t i = 0; i < logits.size(); ++i) {
-      const Candidate candidate{i, logits[i]};
+      const Candidate candidate{i, ordered(logits[i])};
       if (candidates_.size() == keep) {
         if (!better(candidate, candidates_.front())) continue;
         std::pop_heap(candidates_.begin(), candidates_.end(), better);
@@ -82,8 +90,10 @@ TokenId Sampler::pick(std::span<const float> logits, Pos pos) {
   keep_likely();
   const Candidate* best = nullptr;
   float best_score = 0;
+  // Relative to the best, which no temperature however small can lift to infinity.
+  const float most = candidates_.front().logit;
   for (const Candidate& c : candidates_) {
-    const float score = c.logit / params_.temperature + gumbel(params_.seed, pos, c.token);
+    const float score = (c.logit - most) / params_.temperature + gumbel(params_.seed, pos, c.token);
     if (best == nullptr || score > best_score || (score == best_score && c.token < best->token)) {
       best = &c;
       best_score = score;

@@ -99,11 +99,11 @@ class DecoderReader {
     if (error_) return;
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t dim = sliding[i] ? head_dim_sliding : head_dim;
-      if (heads[i] % kv_heads[i] != 0 || dim % 2 != 0) {
+      if (heads[i] % kv_heads[i] != 0 || dim % 8 != 0) {
         error_ = metadata_.wrong(
             "attention.head_count",
             fmt::format("gives layer {} {} query heads for {} KV heads of {} values, expected a "
-                        "multiple and an even size",
+                        "multiple and a size that 8 divides",
                         i, heads[i], kv_heads[i], dim));
         return;
       }

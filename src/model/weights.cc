@@ -98,7 +98,8 @@ std::vector<float> read_rope_divisors(TensorReader& tensors, const DecoderConfig
   return {};
 }
 
-// One dialect stores, for each token, its cluster; the others list each cluster's tokens.
+// One dialect stores, for each token, its cluster; the others list each cluster's tokens. Empty
+// unless all clusters are of one size.
 std::vector<std::uint32_t> invert_ordering(const std::vector<std::uint32_t>& cluster_of,
                                            std::uint32_t clusters) {
   std::vector<std::uint32_t> ordering;
@@ -106,8 +107,10 @@ std::vector<std::uint32_t> invert_ordering(const std::vector<std::uint32_t>& clu
   std::vector<std::vector<std::uint32_t>> members(clusters);
   for (std::uint32_t token = 0; token < cluster_of.size(); ++token)
     members[cluster_of[token]].push_back(token);
-  for (const auto& cluster : members)
+  for (const auto& cluster : members) {
+    if (cluster.size() != members.front().size()) return {};
     ordering.insert(ordering.end(), cluster.begin(), cluster.end());
+  }
   return ordering;
 }
 
@@ -134,12 +137,16 @@ void read_centroids(TensorReader& tensors, const GgufFile& file, const DrafterCo
     return;
   }
   w.centroids = tensors.matrix(name, clusters, config.width);
-  const bool inverted = tensors.has("mtp_token_ordering.weight");
   const std::string order =
       tensors.first_of({"masked_embd_ordering", "masked_embd_ordering.weight",
                         "mtp.token_ordering.weight", "mtp_token_ordering.weight"});
+  const bool inverted = order == "mtp_token_ordering.weight";
   w.ordering = tensors.ids(order, config.vocab, inverted ? clusters : config.vocab);
   if (inverted && !w.ordering.empty()) w.ordering = invert_ordering(w.ordering, clusters);
+  if (inverted && !tensors.error() && w.ordering.empty()) {
+    tensors.fail(order,
+                 fmt::format("does not share the tokens out evenly among {} clusters", clusters));
+  }
   if (!tensors.error() && !is_permutation(w.ordering)) {
     tensors.fail(order, "does not list every token exactly once");
   }
