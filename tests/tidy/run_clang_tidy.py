@@ -22,6 +22,9 @@ import sys
 
 VERSION = "14"
 SKIP = 77
+# The analyser without its deepest paths: a tenth of the time, and most of what it finds.
+ANALYSER = [f"--extra-arg={part}"
+            for part in ("-Xclang", "-analyzer-config", "-Xclang", "mode=shallow")]
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
 
@@ -77,7 +80,7 @@ def sources(build, only):
 
 def check(program, build, path):
     """What clang-tidy says of one source; empty when it is clean."""
-    said = subprocess.run([program, "-p", str(build), "--quiet", str(path)],
+    said = subprocess.run([program, "-p", str(build), "--quiet", *ANALYSER, str(path)],
                           capture_output=True, text=True)
     if said.returncode == 0 and "warning:" not in said.stdout:
         return ""
@@ -97,7 +100,7 @@ def main():
         return SKIP
     program, version = found
 
-    checks = (ROOT / ".clang-tidy").read_bytes() + version.encode()
+    checks = (ROOT / ".clang-tidy").read_bytes() + version.encode() + "".join(ANALYSER).encode()
     inputs = Inputs()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     todo, remembered = {}, 0
