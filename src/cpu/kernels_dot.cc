@@ -15,80 +15,147 @@ namespace outrider::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Four accumulators hide the latency of a fused multiply-add; the order is fixed by the width
+// Rows that share one pass over a weight row. Each keeps the accumulators and the order it has
 // alone.
-float dot(const float* a, const float* b, std::size_t width) {
+constexpr std::size_t kTile = 4;
+
+// Two accumulators a row: enough to keep up with memory alone, few enough for four rows in sixteen
+// registers.
+template <std::size_t kRows>
+void dot_tile(const float* w, const float* const* x, std::size_t width, float* const* out) {
   const hn::ScalableTag<float> d;
   const std::size_t lanes = hn::Lanes(d);
-  auto s0 = hn::Zero(d), s1 = hn::Zero(d), s2 = hn::Zero(d), s3 = hn::Zero(d);
+  hn::Vec<decltype(d)> even[kRows], odd[kRows];
+  for (std::size_t r = 0; r < kRows; ++r) even[r] = odd[r] = hn::Zero(d);
   std::size_t i = 0;
-  for (; i + 4 * lanes <= width; i += 4 * lanes) {
-    s0 = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), s0);
-    s1 = hn::MulAdd(hn::LoadU(d, a + i + lanes), hn::LoadU(d, b + i + lanes), s1);
-    s2 = hn::MulAdd(hn::LoadU(d, a + i + 2 * lanes), hn::LoadU(d, b + i + 2 * lanes), s2);
-    s3 = hn::MulAdd(hn::LoadU(d, a + i + 3 * lanes), hn::LoadU(d, b + i + 3 * lanes), s3);
+  for (; i + 2 * lanes <= width; i += 2 * lanes) {
+    const auto w0 = hn::LoadU(d, w + i), w1 = hn::LoadU(d, w + i + lanes);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      even[r] = hn::MulAdd(w0, hn::LoadU(d, x[r] + i), even[r]);
+      odd[r] = hn::MulAdd(w1, hn::LoadU(d, x[r] + i + lanes), odd[r]);
+    }
   }
   for (; i + lanes <= width; i += lanes) {
-    s0 = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), s0);
+    const auto w0 = hn::LoadU(d, w + i);
+    for (std::size_t r = 0; r < kRows; ++r)
+      even[r] = hn::MulAdd(w0, hn::LoadU(d, x[r] + i), even[r]);
   }
-  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(s0, s1), hn::Add(s2, s3))));
-  for (; i < width; ++i) sum += a[i] * b[i];
-  return sum;
+  for (std::size_t r = 0; r < kRows; ++r) {
+    float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[r], odd[r])));
+    for (std::size_t rest = i; rest < width; ++rest) sum += w[rest] * x[r][rest];
+    *out[r] = sum;
+  }
 }
 
 void dot_floats(const FloatDots& job) {
-  for (std::uint32_t i = 0; i < job.rows; ++i) {
-    job.out[i * job.out_stride] = dot(job.w, job.x + i * job.x_stride, job.width);
+  const float* x[kTile];
+  float* out[kTile];
+  std::uint32_t row = 0;
+  const auto point = [&](std::size_t rows) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      x[r] = job.x + (row + r) * job.x_stride;
+      out[r] = job.out + (row + r) * job.out_stride;
+    }
+  };
+  for (; row + kTile <= job.rows; row += kTile) {
+    point(kTile);
+    dot_tile<kTile>(job.w, x, job.width, out);
+  }
+  for (; row < job.rows; ++row) {
+    point(1);
+    dot_tile<1>(job.w, x, job.width, out);
   }
 }
 
 #if HWY_TARGET == HWY_SCALAR
 
-float dot_block_row(const CodeBlock32* w, const CodeActivation32* x, std::size_t blocks) {
-  float sum = 0;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    for (std::size_t half = 0; half < 2; ++half) {
-      std::int32_t products = 0;
-      for (std::size_t i = half * 16; i < half * 16 + 16; ++i)
-        products += w[b].code[i] * x[b].code[i];
-      sum += static_cast<float>(products) * (w[b].scale[half] * x[b].scale) +
-             w[b].offset[half] * x[b].sum[half];
+void dot_codes(const CodeDots& job) {
+  for (std::uint32_t row = 0; row < job.rows; ++row) {
+    const CodeActivation32* x = job.x + row * job.x_stride;
+    float sum = 0;
+    for (std::size_t b = 0; b < job.blocks; ++b) {
+      const CodeBlock32& w = job.w[b];
+      for (std::size_t half = 0; half < 2; ++half) {
+        std::int32_t products = 0;
+        for (std::size_t i = half * 16; i < half * 16 + 16; ++i)
+          products += w.code[i] * x[b].code[i];
+        sum += static_cast<float>(products) * (w.scale[half] * x[b].scale) +
+               w.offset[half] * x[b].sum[half];
+      }
     }
+    job.out[row * job.out_stride] = sum;
   }
-  return sum;
 }
 
 #else
 
-float dot_block_row(const CodeBlock32* w, const CodeActivation32* x, std::size_t blocks) {
+template <std::size_t kRows>
+void dot_code_tile(const CodeDots& job, std::uint32_t row) {
   const hn::CappedTag<std::int16_t, 16> d16;
   const hn::RepartitionToWide<decltype(d16)> d32;
   const hn::Rebind<std::int8_t, decltype(d16)> d8;
   const hn::RebindToFloat<decltype(d32)> df;
-  auto total = hn::Zero(df);
-  float offsets = 0;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    for (std::size_t half = 0; half < 2; ++half) {
-      auto even = hn::Zero(d32), odd = hn::Zero(d32);
-      for (std::size_t i = half * 16; i < half * 16 + 16; i += hn::Lanes(d16)) {
-        const auto codes = hn::PromoteTo(d16, hn::LoadU(d8, w[b].code + i));
-        const auto values = hn::PromoteTo(d16, hn::LoadU(d8, x[b].code + i));
-        even = hn::ReorderWidenMulAccumulate(d32, codes, values, even, odd);
-      }
-      const auto products = hn::ConvertTo(df, hn::Add(even, odd));
-      total = hn::MulAdd(products, hn::Set(df, w[b].scale[half] * x[b].scale), total);
-    }
-    offsets += w[b].offset[0] * x[b].sum[0] + w[b].offset[1] * x[b].sum[1];
+  const CodeActivation32* x[kRows];
+  hn::Vec<decltype(df)> total[kRows];
+  float offsets[kRows] = {};
+  for (std::size_t r = 0; r < kRows; ++r) {
+    x[r] = job.x + (row + r) * job.x_stride;
+    total[r] = hn::Zero(df);
   }
-  return hn::GetLane(hn::SumOfLanes(df, total)) + offsets;
+  for (std::size_t b = 0; b < job.blocks; ++b) {
+    const CodeBlock32& w = job.w[b];
+    for (std::size_t half = 0; half < 2; ++half) {
+      hn::Vec<decltype(d32)> even[kRows], odd[kRows];
+      for (std::size_t r = 0; r < kRows; ++r) even[r] = odd[r] = hn::Zero(d32);
+      for (std::size_t i = half * 16; i < half * 16 + 16; i += hn::Lanes(d16)) {
+        const auto codes = hn::PromoteTo(d16, hn::LoadU(d8, w.code + i));
+        for (std::size_t r = 0; r < kRows; ++r) {
+          const auto values = hn::PromoteTo(d16, hn::LoadU(d8, x[r][b].code + i));
+          even[r] = hn::ReorderWidenMulAccumulate(d32, codes, values, even[r], odd[r]);
+        }
+      }
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const auto products = hn::ConvertTo(df, hn::Add(even[r], odd[r]));
+        total[r] = hn::MulAdd(products, hn::Set(df, w.scale[half] * x[r][b].scale), total[r]);
+      }
+    }
+    for (std::size_t r = 0; r < kRows; ++r) {
+      offsets[r] += w.offset[0] * x[r][b].sum[0] + w.offset[1] * x[r][b].sum[1];
+    }
+  }
+  for (std::size_t r = 0; r < kRows; ++r) {
+    job.out[(row + r) * job.out_stride] = hn::GetLane(hn::SumOfLanes(df, total[r])) + offsets[r];
+  }
+}
+
+void dot_codes(const CodeDots& job) {
+  std::uint32_t row = 0;
+  for (; row + kTile <= job.rows; row += kTile) dot_code_tile<kTile>(job, row);
+  for (; row < job.rows; ++row) dot_code_tile<1>(job, row);
 }
 
 #endif
 
-void dot_codes(const CodeDots& job) {
-  for (std::uint32_t i = 0; i < job.rows; ++i) {
-    job.out[i * job.out_stride] = dot_block_row(job.w, job.x + i * job.x_stride, job.blocks);
+// What a block of codes is made with: value ~ scale * code, code = nearest(value * inverse).
+struct CodeStep {
+  float scale;
+  float inverse;
+};
+
+// Not a number where a value is none or infinite, so that what went wrong is not rounded away; zero
+// where 127 / largest is no float, 2^100 times below anything that matters.
+CodeStep code_step(const float* values) {
+  const hn::CappedTag<float, 16> d;
+  auto most = hn::Zero(d), broken = hn::Zero(d);
+  for (std::size_t i = 0; i < 32; i += hn::Lanes(d)) {
+    const auto v = hn::LoadU(d, values + i);
+    most = hn::Max(most, hn::Abs(v));
+    broken = hn::MulAdd(v, hn::Zero(d), broken);  // 0 times anything finite
   }
+  const float wrong = hn::GetLane(hn::SumOfLanes(d, broken));
+  if (wrong != 0) return {wrong, 0};
+  const float largest = hn::GetLane(hn::MaxOfLanes(d, most));
+  return largest < 0x1p-120f ? CodeStep{0, 0} : CodeStep{largest / 127.0f, 127.0f / largest};
 }
 
 void round_to_codes(const float* x, std::size_t width, CodeActivation32* out) {
@@ -98,16 +165,18 @@ void round_to_codes(const float* x, std::size_t width, CodeActivation32* out) {
   for (std::size_t b = 0; b < width / 32; ++b) {
     const float* values = x + b * 32;
     CodeActivation32& block = out[b];
-    auto most = hn::Zero(d);
-    for (std::size_t i = 0; i < 32; i += hn::Lanes(d))
-      most = hn::Max(most, hn::Abs(hn::LoadU(d, values + i)));
-    const float largest = hn::GetLane(hn::MaxOfLanes(d, most));
-    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-    block.scale = largest / 127.0f;
+    const CodeStep step = code_step(values);
+    block.scale = step.scale;
+    if (step.inverse == 0) {
+      for (std::int8_t& code : block.code) code = 0;
+      block.sum[0] = block.sum[1] = step.scale;
+      continue;
+    }
     for (std::size_t half = 0; half < 2; ++half) {
       auto sum = hn::Zero(d32);
       for (std::size_t i = half * 16; i < half * 16 + 16; i += hn::Lanes(d)) {
-        const auto code = hn::NearestInt(hn::Mul(hn::LoadU(d, values + i), hn::Set(d, inverse)));
+        const auto code =
+            hn::NearestInt(hn::Mul(hn::LoadU(d, values + i), hn::Set(d, step.inverse)));
         sum = hn::Add(sum, code);
         hn::StoreU(hn::DemoteTo(d8, code), d8, block.code + i);
       }

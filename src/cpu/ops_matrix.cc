@@ -36,14 +36,23 @@ void RoundToCodesOp::run(const CpuLaunch& launch, Share share) const {
 }
 
 void MatmulOp::run(const CpuLaunch& launch, Share share) const {
+  constexpr std::uint32_t kTile = 4;  // activation rows that meet a group of weight rows at a time
   const auto rows = static_cast<std::uint32_t>(launch.count(out.set));
   if (rows == 0) return;
   WeightRows weights(launch, w, mode, launch.scratch(share.thread));
-  const Range part =
-      share.of(w.rows, 16);  // 16 floats: threads do not share cache lines of the output
-  for (std::size_t r = part.begin; r < part.end; ++r) {
-    weights.take(static_cast<std::uint32_t>(r));
-    weights.dot(x, 0, 0, rows, launch.at(out, 0) + r, out.stride);
+  const std::uint32_t group = weight_group(rows);
+  const Range part = share.of(w.rows, 16);  // 16 floats: threads share no cache line of the output
+  for (std::size_t r = part.begin; r < part.end; r += group) {
+    const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(group, part.end - r));
+    for (std::uint32_t slot = 0; slot < taken; ++slot) {
+      weights.take(static_cast<std::uint32_t>(r) + slot, slot);
+    }
+    for (std::uint32_t first = 0; first < rows; first += kTile) {
+      const WeightRows::Span tile{0, first, std::min(kTile, rows - first)};
+      for (std::uint32_t slot = 0; slot < taken; ++slot) {
+        weights.dot(x, tile, launch.at(out, first) + r + slot, out.stride, slot);
+      }
+    }
   }
 }
 
@@ -89,7 +98,7 @@ void ExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
     for (std::size_t r = part.begin; r < part.end; ++r) {
       weights.take(static_cast<std::uint32_t>(expert * height + r));
       for_each_user([&](std::size_t i, std::uint32_t k) {
-        weights.dot(x, shared_input ? 0 : k * stack.cols, i, 1,
+        weights.dot(x, {shared_input ? 0 : k * stack.cols, i, 1},
                     launch.at(out, i) + std::size_t{k} * height + r, 0);
       });
     }
@@ -127,7 +136,7 @@ void ClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
       const auto cluster = static_cast<std::size_t>(clusters[c / cluster_size]);
       const std::uint32_t token = ordering[cluster * cluster_size + c % cluster_size];
       weights.take(token);
-      weights.dot(x, 0, i, 1, launch.at(logits, i) + token, 0);
+      weights.dot(x, {0, i, 1}, launch.at(logits, i) + token, 0);
     }
   }
 }

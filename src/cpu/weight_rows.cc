@@ -10,20 +10,23 @@ WeightMode weight_mode(const Weight& weight, bool integer_activations) {
   return WeightMode::kWidenedFloat;
 }
 
-std::size_t weight_scratch_bytes(const Weight& weight) {
-  return std::max(std::size_t{weight.cols} * sizeof(float), weight.cols / 32 * sizeof(CodeBlock32));
+std::size_t weight_row_bytes(const Weight& weight) {
+  const std::size_t bytes =
+      std::max(std::size_t{weight.cols} * sizeof(float), weight.cols / 32 * sizeof(CodeBlock32));
+  return (bytes + 63) / 64 * 64;
 }
 
-void WeightRows::take(std::uint32_t row) {
+void WeightRows::take(std::uint32_t row, std::uint32_t slot) {
   const std::span<const std::byte> stored = weight_.row(row);
   const CpuKernels& kernels = launch_.kernels;
-  auto* wide = reinterpret_cast<float*>(scratch_);
+  std::byte* const place = scratch_ + slot * row_bytes_;
+  auto* wide = reinterpret_cast<float*>(place);
   switch (mode_) {
     case WeightMode::kStoredFloat:
-      floats_ = reinterpret_cast<const float*>(stored.data());
+      floats_[slot] = reinterpret_cast<const float*>(stored.data());
       return;
     case WeightMode::kWidenedFloat:
-      floats_ = wide;
+      floats_[slot] = wide;
       if (weight_.type == TensorType::kF16) {
         kernels.widen_f16(reinterpret_cast<const std::uint16_t*>(stored.data()), weight_.cols,
                           wide);
@@ -36,23 +39,23 @@ void WeightRows::take(std::uint32_t row) {
       return;
     case WeightMode::kCodes:
       unpack_codes_for(weight_.type)(stored.data(), weight_.cols,
-                                     reinterpret_cast<CodeBlock32*>(scratch_));
+                                     reinterpret_cast<CodeBlock32*>(place));
       return;
   }
 }
 
-void WeightRows::dot(const Activations& x, std::uint32_t from, std::size_t first,
-                     std::uint32_t rows, float* out, std::size_t out_stride) const {
+void WeightRows::dot(const Activations& x, Span span, float* out, std::size_t out_stride,
+                     std::uint32_t slot) const {
   if (mode_ == WeightMode::kCodes) {
     const std::size_t stride = x.floats.width / 32;
     const auto* codes =
         reinterpret_cast<const CodeActivation32*>(launch_.workspace + x.codes_offset);
-    launch_.kernels.dot_codes({reinterpret_cast<const CodeBlock32*>(scratch_),
-                               codes + first * stride + from / 32, stride, weight_.cols / 32, out,
-                               out_stride, rows});
+    const auto* w = reinterpret_cast<const CodeBlock32*>(scratch_ + slot * row_bytes_);
+    launch_.kernels.dot_codes({w, codes + span.first * stride + span.from / 32, stride,
+                               weight_.cols / 32, out, out_stride, span.rows});
   } else {
-    launch_.kernels.dot_floats({floats_, launch_.at(x.floats, first) + from, x.floats.stride,
-                                weight_.cols, out, out_stride, rows});
+    launch_.kernels.dot_floats({floats_[slot], launch_.at(x.floats, span.first) + span.from,
+                                x.floats.stride, weight_.cols, out, out_stride, span.rows});
   }
 }
 

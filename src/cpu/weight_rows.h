@@ -18,7 +18,20 @@ enum class WeightMode {
 };
 
 WeightMode weight_mode(const Weight& weight, bool integer_activations);
-std::size_t weight_scratch_bytes(const Weight& weight);
+
+// Weight rows unpacked together, so that a few activation rows in the nearest cache meet all of
+// them before the next few are fetched. With only a few activation rows there is nothing to save,
+// and one at a time stays nearer.
+inline constexpr std::uint32_t kWeightGroup = 8;
+constexpr std::uint32_t weight_group(std::size_t activation_rows) {
+  return activation_rows > 4 ? kWeightGroup : 1;
+}
+
+// Scratch for one weight row, and what a thread needs for a group of them.
+std::size_t weight_row_bytes(const Weight& weight);
+inline std::size_t weight_scratch_bytes(const Weight& weight) {
+  return kWeightGroup * weight_row_bytes(weight);
+}
 
 // Activations as their mode wants them: rows of `floats`, or of codes kept in the workspace in
 // `codes`.
@@ -35,20 +48,32 @@ constexpr std::uint32_t code_floats(std::uint32_t width) {
 class WeightRows {
  public:
   WeightRows(const CpuLaunch& launch, const Weight& weight, WeightMode mode, std::byte* scratch)
-      : launch_(launch), weight_(weight), mode_(mode), scratch_(scratch) {}
+      : launch_(launch),
+        weight_(weight),
+        mode_(mode),
+        scratch_(scratch),
+        row_bytes_(weight_row_bytes(weight)) {}
 
-  void take(std::uint32_t row);  // unpacks one row of the weight
-  // out[i * out_stride] = the row taken . columns [from, from + cols) of activation row first + i,
-  // for i < rows.
-  void dot(const Activations& x, std::uint32_t from, std::size_t first, std::uint32_t rows,
-           float* out, std::size_t out_stride) const;
+  // Unpacks one row of the weight into place `slot` of the group.
+  void take(std::uint32_t row, std::uint32_t slot = 0);
+
+  // Columns [from, from + cols) of activation rows [first, first + rows).
+  struct Span {
+    std::uint32_t from;
+    std::size_t first;
+    std::uint32_t rows;
+  };
+  // out[i * out_stride] = the row in `slot` . the span's i-th row.
+  void dot(const Activations& x, Span span, float* out, std::size_t out_stride,
+           std::uint32_t slot = 0) const;
 
  private:
   const CpuLaunch& launch_;
   const Weight& weight_;
   WeightMode mode_;
   std::byte* scratch_;
-  const float* floats_ = nullptr;
+  std::size_t row_bytes_;
+  const float* floats_[kWeightGroup] = {};
 };
 
 }  // namespace outrider

@@ -5,19 +5,19 @@
 namespace outrider {
 namespace {
 
-// frequency[i] = base^(-2i / head_dim) / divisor[i], rounded to float as the reference
-// implementation does. Full layers without stored divisors turn only the first quarter of their
-// pairs ("proportional" rope, factor 0.25).
+// frequency[i] = 1 / base^(2i / head_dim) / divisor[i], each operation rounded to float as the
+// reference has it: at position 1000 one unit in the last place of a frequency is already 1e-4
+// radians. Full layers without stored divisors turn only the first quarter of their pairs
+// ("proportional" rope, factor 0.25).
 std::vector<float> frequencies(float base, std::uint32_t head_dim, std::span<const float> divisors,
                                std::uint32_t turning) {
   std::vector<float> table(head_dim / 2);
   for (std::uint32_t i = 0; i < table.size(); ++i) {
-    const double exponent = -2.0 * i / head_dim;
-    const double divisor =
-        divisors.empty() ? (i < turning ? 1.0 : 1e30) : static_cast<double>(divisors[i]);
-    const double frequency = std::pow(static_cast<double>(base), exponent) / divisor;
-    // Divisors of 1e30 mean "does not turn".
-    table[i] = divisor > 1e20 ? 0.0f : static_cast<float>(frequency);
+    const double exponent = 2.0 * i / head_dim;
+    const float divisor = divisors.empty() ? (i < turning ? 1.0f : 1e30f) : divisors[i];
+    const auto power = static_cast<float>(std::pow(static_cast<double>(base), exponent));
+    table[i] =
+        divisor > 1e20f ? 0.0f : 1.0f / power / divisor;  // divisors of 1e30 mean "does not turn"
   }
   return table;
 }
