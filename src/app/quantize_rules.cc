@@ -34,10 +34,6 @@ bool is_token_embedding(std::string_view name) {
   return name == "token_embd.weight" || name == "per_layer_token_embd.weight";
 }
 
-bool is_block_type(TensorType type) {
-  return info(type).block_values > 1;
-}
-
 // The first and the last eighth of the layers, and every third between them.
 bool deserves_more_bits(std::uint32_t layer, std::uint32_t layers) {
   const std::uint32_t eighth = layers / 8;
@@ -83,7 +79,7 @@ Result<QuantMix> quant_mix_from_name(std::string_view name) {
 }
 
 bool is_quantized(TensorType type) {
-  return is_block_type(type);
+  return info(type).block_values > 1;
 }
 
 bool is_kept(const RuleTensor& tensor) {
@@ -93,23 +89,33 @@ bool is_kept(const RuleTensor& tensor) {
          name.find("per_layer_model_proj") != name.npos || tensor.stored == TensorType::kI32;
 }
 
-TensorType QuantRules::wanted(std::string_view name) {
+QuantRules::QuantRules(const QuantMix& mix, std::span<const std::string_view> names) : mix_(mix) {
+  for (const std::string_view name : names) {
+    if (name == "output.weight") tied_ = false;
+    if (!name.starts_with("blk.")) continue;
+    layers_ = std::max(layers_, layer_of(name) + 1);
+    if (name.ends_with(".attn_v.weight")) value_layers_.push_back(layer_of(name));
+  }
+  std::sort(value_layers_.begin(), value_layers_.end());
+}
+
+TensorType QuantRules::wanted(std::string_view name) const {
   const bool embedding = is_token_embedding(name);
   if (embedding && token_embedding_) return *token_embedding_;
-  if (!is_block_type(mix_.base)) return mix_.base;
-  if (name == "output.weight" || (embedding && model_.tied)) {
+  if (!is_quantized(mix_.base)) return mix_.base;
+  if (name == "output.weight" || (embedding && tied_)) {
     return mix_.base == TensorType::kQ8_0 ? mix_.base : TensorType::kQ6_K;
   }
-  if (name.ends_with("attn_v.weight")) {
-    const std::uint32_t layer = value_layers_seen_++;
-    const bool more = mix_.more_bits && deserves_more_bits(layer, model_.value_layers);
-    return more ? TensorType::kQ6_K : mix_.base;
+  if (!mix_.more_bits) return mix_.base;
+  bool more = false;
+  if (name.ends_with(".attn_v.weight")) {
+    const auto place = std::lower_bound(value_layers_.begin(), value_layers_.end(), layer_of(name));
+    more = deserves_more_bits(static_cast<std::uint32_t>(place - value_layers_.begin()),
+                              static_cast<std::uint32_t>(value_layers_.size()));
+  } else if (name.find("ffn_down") != name.npos) {
+    more = deserves_more_bits(layer_of(name), layers_);
   }
-  if (name.find("ffn_down") != name.npos && mix_.more_bits &&
-      deserves_more_bits(layer_of(name), model_.layers)) {
-    return TensorType::kQ6_K;
-  }
-  return mix_.base;
+  return more ? TensorType::kQ6_K : mix_.base;
 }
 
 TensorType QuantRules::fitting(TensorType type, std::uint64_t cols) {
@@ -120,9 +126,8 @@ TensorType QuantRules::fitting(TensorType type, std::uint64_t cols) {
 }
 
 TensorType QuantRules::type_of(const RuleTensor& tensor) {
-  const TensorType type = wanted(tensor.name);
   if (is_kept(tensor)) return tensor.stored;
-  return fitting(type, tensor.ne[0]);
+  return fitting(wanted(tensor.name), tensor.ne[0]);
 }
 
 }  // namespace outrider

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "core/tensor_type.h"
@@ -32,32 +33,28 @@ struct RuleTensor {
 
 class QuantRules {
  public:
-  // `layers` and `value_layers` count layers, and those with an attn_v. `tied` says that the token
-  // embedding is the output matrix too.
-  struct Model {
-    std::uint32_t layers = 0;
-    std::uint32_t value_layers = 0;
-    bool tied = true;
-  };
-  QuantRules(const QuantMix& mix, Model model) : mix_(mix), model_(model) {}
+  // `names` are those of all tensors of the file: which layers there are, and whether the token
+  // embedding is the output matrix too, decides about some types.
+  QuantRules(const QuantMix& mix, std::span<const std::string_view> names);
 
   // What the token embedding and the per-layer one are stored as, whatever the mix says.
   void set_token_embedding(TensorType type) { token_embedding_ = type; }
 
-  // Tensors are asked for in file order, each once: attn_v is counted.
+  // One whose block divides the tensor's width.
   TensorType type_of(const RuleTensor& tensor);
 
   // How often a row width kept a tensor from the type it should have: "Q4_K -> Q5_0" to tensors.
   const std::map<std::string, std::uint32_t>& fallbacks() const { return fallbacks_; }
 
  private:
-  TensorType wanted(std::string_view name);
+  TensorType wanted(std::string_view name) const;
   TensorType fitting(TensorType type, std::uint64_t cols);
 
   QuantMix mix_;
-  Model model_;
+  std::uint32_t layers_ = 0;
+  std::vector<std::uint32_t> value_layers_;  // those with an attn_v, ascending
+  bool tied_ = true;
   std::optional<TensorType> token_embedding_;
-  std::uint32_t value_layers_seen_ = 0;
   std::map<std::string, std::uint32_t> fallbacks_;
 };
 

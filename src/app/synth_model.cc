@@ -90,13 +90,9 @@ class SynthWriter {
 }  // namespace
 
 void apply_mix(SynthModel& model, const QuantMix& mix) {
-  QuantRules::Model counts;
-  for (const SynthTensor& tensor : model.tensors) {
-    if (tensor.name.ends_with(".attn_norm.weight")) ++counts.layers;
-    if (tensor.name.ends_with(".attn_v.weight")) ++counts.value_layers;
-    if (tensor.name == "output.weight") counts.tied = false;
-  }
-  QuantRules rules(mix, counts);
+  std::vector<std::string_view> names;
+  for (const SynthTensor& tensor : model.tensors) names.push_back(tensor.name);
+  QuantRules rules(mix, names);
   for (SynthTensor& tensor : model.tensors) {
     tensor.type = rules.type_of({tensor.name, tensor.ne, tensor.type});
   }

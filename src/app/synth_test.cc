@@ -3,9 +3,11 @@
 
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "app/synth_model.h"
+#include "app/synth_shapes.h"
 #include "app/synth_spec.h"
 #include "core/random_weights.h"
 #include "format/gguf.h"
@@ -120,6 +122,76 @@ TEST_F(SynthSpec, a_slice_is_a_model_that_loads) {
   const auto drafter = load_drafter(folder_.file("assistant.gguf"), *target);
   ASSERT_TRUE(drafter.has_value()) << drafter.error().message;
   EXPECT_TRUE(drafter->weights.centroids.has_value());
+}
+
+TEST(SynthShapes, tensors_are_as_many_as_in_released_files) {
+  const auto count = [](std::string_view size, bool assistant) {
+    const auto pair = released_shapes(size, 0).value();
+    return synth_of(assistant ? pair.assistant : pair.target, 1).tensors.size();
+  };
+  EXPECT_EQ(count("e2b", false), 601u);
+  EXPECT_EQ(count("e4b", false), 720u);
+  EXPECT_EQ(count("12b", false), 667u);
+  EXPECT_EQ(count("26b-a4b", false), 658u);
+  EXPECT_EQ(count("31b", false), 833u);
+  for (const char* size : {"e2b", "e4b", "12b", "26b-a4b", "31b"})
+    EXPECT_EQ(count(size, true), 49u);
+}
+
+TEST(SynthShapes, assistants_have_as_many_parameters_as_released_ones) {
+  const auto millions = [](std::string_view size) {
+    const auto pair = released_shapes(size, 0).value();
+    std::uint64_t values = 0;
+    for (const SynthTensor& tensor : synth_of(pair.assistant, 1).tensors) {
+      if (tensor.fill == SynthFill::kRandom)
+        values += tensor.ne[0] * (tensor.ne.size() > 1 ? tensor.ne[1] : 1);
+    }
+    return static_cast<double>(values) / 1e6;
+  };
+  EXPECT_NEAR(millions("e2b"), 77.1, 0.2);  // 77.7 with centroids
+  EXPECT_NEAR(millions("e4b"), 78.0, 0.2);  // 78.5 with centroids
+  EXPECT_NEAR(millions("12b"), 422.9, 0.1);
+  EXPECT_NEAR(millions("26b-a4b"), 419.7, 0.1);
+  EXPECT_NEAR(millions("31b"), 469.5, 0.1);
+}
+
+TEST(SynthShapes, a_cut_model_keeps_a_full_layer_with_keys_of_its_own) {
+  for (const char* size : {"e2b", "e4b", "12b", "26b-a4b", "31b"}) {
+    for (std::uint32_t layers = 6; layers <= 30; layers += 3) {
+      const auto pair = released_shapes(size, layers);
+      ASSERT_TRUE(pair.has_value()) << pair.error().message;
+      const ModelShape& shape = pair->target;
+      bool full = false;
+      for (std::uint32_t i = 0; i < layers - shape.shared_kv_layers; ++i) {
+        full = full || !shape.layers[i].sliding;
+      }
+      EXPECT_TRUE(full) << size << " with " << layers;
+    }
+  }
+  EXPECT_EQ(released_shapes("e2b", 4).error().message, "e2b can have 5 to 35 layers, not 4");
+  EXPECT_EQ(released_shapes("7b", 0).error().message,
+            "size \"7b\" is not one of e2b, e4b, 12b, 26b-a4b, 31b");
+}
+
+TEST(SynthShapes, types_are_those_of_real_quantised_files) {
+  SynthModel model = synth_of(released_shapes("26b-a4b", 0)->target, 1);
+  apply_mix(model, quant_mix_from_name("Q4_K_M").value());
+  std::map<std::string, TensorType> types;
+  for (const SynthTensor& tensor : model.tensors) types[tensor.name] = tensor.type;
+  EXPECT_EQ(types["blk.1.ffn_gate_up_exps.weight"], TensorType::kQ4_K);
+  EXPECT_EQ(types["blk.0.ffn_down_exps.weight"], TensorType::kQ8_0);  // Q6_K, 704 wide
+  EXPECT_EQ(types["blk.3.ffn_down_exps.weight"], TensorType::kQ5_0);  // Q4_K, 704 wide
+  EXPECT_EQ(types["blk.1.ffn_gate_inp.weight"], TensorType::kF32);
+  EXPECT_EQ(types["token_embd.weight"], TensorType::kQ6_K);
+  SynthModel e2b = synth_of(released_shapes("e2b", 0)->target, 1);
+  apply_mix(e2b, quant_mix_from_name("q4_0").value());
+  for (const SynthTensor& tensor : e2b.tensors) {
+    if (tensor.name == "per_layer_model_proj.weight") {
+      EXPECT_EQ(tensor.type, TensorType::kBF16);
+    } else if (tensor.name == "per_layer_token_embd.weight") {
+      EXPECT_EQ(tensor.type, TensorType::kQ6_K);
+    }
+  }
 }
 
 TEST(SynthSpecErrors, name_the_file_and_the_tensor) {

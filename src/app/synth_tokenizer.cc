@@ -18,6 +18,9 @@ constexpr std::uint32_t kFirstByte = 238;
 constexpr std::uint32_t kFirstNewlines = 107;  // of one "\n"; up to 31 of them follow
 constexpr std::uint32_t kFirstSpaces = 138;    // of two
 constexpr std::uint32_t kRunMax = 31;
+constexpr std::string_view kConsonants = "nsrtlmdkgpbfvzchjqwxy";
+constexpr std::string_view kVowels = "aeiou";
+constexpr std::size_t kNone = std::string_view::npos;
 
 struct Known {
   std::uint32_t id;
@@ -90,8 +93,9 @@ class Builder {
     add_runs("\n", 1, kFirstNewlines);
     add_runs(kSpaceMark, 2, kFirstSpaces);
     merge("\t", "\t");
-    for (const Known& word : kWords) add_word(word.text);
+    add_word_tokens();
     add_made_up_words();
+    add_word_merges();
     parts_.bos = TokenId(2);
     parts_.eos = TokenId(1);
     parts_.unknown = TokenId(3);
@@ -146,25 +150,43 @@ class Builder {
     }
   }
 
-  // Letter by letter; a leading space comes last.
-  void add_word(std::string_view word) {
+  // The pieces of a word when all merges of made-up words are done, joined from the left: a list of
+  // what is put together. A leading space comes last.
+  static std::vector<std::pair<std::string, std::string>> steps_of(std::string_view word) {
     const bool spaced = word.starts_with(kSpaceMark);
     const std::string_view letters = spaced ? word.substr(kSpaceMark.size()) : word;
-    for (std::size_t length = 2; length <= letters.size(); ++length) {
-      merge(letters.substr(0, length - 1), letters.substr(length - 1, 1));
-      if (length < letters.size()) add(letters.substr(0, length));
+    std::vector<std::pair<std::string, std::string>> steps;
+    std::string joined;
+    for (std::size_t at = 0; at < letters.size();) {
+      const bool syllable = at + 1 < letters.size() && kConsonants.find(letters[at]) != kNone &&
+                            kVowels.find(letters[at + 1]) != kNone;
+      const std::string piece(letters.substr(at, syllable ? 2 : 1));
+      if (!joined.empty()) steps.emplace_back(joined, piece);
+      joined += piece;
+      at += piece.size();
     }
-    if (spaced) {
-      add(letters);
-      merge(kSpaceMark, letters);
+    if (spaced) steps.emplace_back(kSpaceMark, joined);
+    return steps;
+  }
+
+  void add_word_tokens() {
+    for (const Known& word : kWords) {
+      for (const auto& [left, right] : steps_of(word.text)) add(left + right);
     }
   }
 
-  // Words of one, two and three syllables, then the same behind a space, until ids run out.
+  void add_word_merges() {
+    for (const Known& word : kWords) {
+      for (const auto& [left, right] : steps_of(word.text)) merge(left, right);
+    }
+  }
+
+  // Syllables, pairs of them, and pairs with a consonant behind, plain and behind a space, until
+  // ids run out. Words end in a consonant so that no other merge can take their pieces.
   void add_made_up_words() {
     std::vector<std::string> syllables;
-    for (const char consonant : std::string_view("bcdfghjklmnpqrstvwxyz")) {
-      for (const char vowel : std::string_view("aeiou")) {
+    for (const char consonant : kConsonants) {
+      for (const char vowel : kVowels) {
         syllables.push_back({consonant, vowel});
         add(syllables.back());
         merge(std::string_view(&consonant, 1), std::string_view(&vowel, 1));
@@ -180,13 +202,14 @@ class Builder {
     }
     for (std::size_t i = 0; !is_full(); ++i) {
       const std::string& start = pairs[i * 7919 % pairs.size()];  // scattered, each in turn
-      const std::string& end = syllables[i / pairs.size()];
-      add(start + end);
+      const std::string_view end = kConsonants.substr(i / pairs.size(), 1);
+      const std::string word = start + std::string(end);
+      add(word);
       merge(start, end);
-      if (!is_full()) add(std::string(kSpaceMark) + start + end);
-      merge(kSpaceMark, start + end);
+      if (is_full()) break;
+      add(std::string(kSpaceMark) + word);
+      merge(kSpaceMark, word);
     }
-    require(is_full(), "every id has a text");
   }
 
   VocabularyParts parts_;
