@@ -35,6 +35,10 @@ find_package(GTest REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 include(GoogleTest)
 
+if(OUTRIDER_FUZZ)
+  add_custom_target(fuzzers)
+endif()
+
 # One GoogleTest program; every case is a test of its own, named FOLDER.Suite.case.
 function(outrider_test_program program folder label)
   add_executable(${program} ${ARGN})
@@ -99,6 +103,7 @@ function(outrider_folder name)
       add_executable(${fuzzer} ${source})
       target_link_libraries(${fuzzer} PRIVATE outrider_${name} outrider_options)
       target_link_options(${fuzzer} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${fuzzer})
     endforeach()
   endif()
 endfunction()

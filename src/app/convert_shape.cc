@@ -20,6 +20,7 @@ class Keys {
   template <class Member>
   void add_layers(std::string_view key, const std::vector<ShapeLayer>& layers, Member member) {
     std::vector<std::int32_t> values;
+    values.reserve(layers.size());
     for (const ShapeLayer& layer : layers) {
       values.push_back(static_cast<std::int32_t>(layer.*member));
     }

@@ -94,7 +94,11 @@ void apply_mix(SynthModel& model, const QuantMix& mix) {
   for (const SynthTensor& tensor : model.tensors) names.push_back(tensor.name);
   QuantRules rules(mix, names);
   for (SynthTensor& tensor : model.tensors) {
-    tensor.type = rules.type_of({tensor.name, tensor.ne, tensor.type});
+    // Google's own Q4_0 files keep the per-layer embeddings in Q4_0, where llama-quantize has Q6_K.
+    const bool as_google =
+        mix.base == TensorType::kQ4_0 && tensor.name == "per_layer_token_embd.weight";
+    tensor.type =
+        as_google ? TensorType::kQ4_0 : rules.type_of({tensor.name, tensor.ne, tensor.type});
   }
   for (auto& [key, value] : model.metadata) {
     if (key == "general.file_type") value = mix.file_type;

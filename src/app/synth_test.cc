@@ -189,6 +189,8 @@ TEST(SynthShapes, types_are_those_of_real_quantised_files) {
     if (tensor.name == "per_layer_model_proj.weight") {
       EXPECT_EQ(tensor.type, TensorType::kBF16);
     } else if (tensor.name == "per_layer_token_embd.weight") {
+      EXPECT_EQ(tensor.type, TensorType::kQ4_0);
+    } else if (tensor.name == "token_embd.weight") {
       EXPECT_EQ(tensor.type, TensorType::kQ6_K);
     }
   }

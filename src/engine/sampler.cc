@@ -88,13 +88,13 @@ TokenId Sampler::pick(std::span<const float> logits, Pos pos) {
   if (params_.temperature <= 0.0f) return most_likely(logits);
   keep_top_k(logits);
   keep_likely();
-  const Candidate* best = nullptr;
-  float best_score = 0;
+  const Candidate* best = &candidates_.front();
+  float best_score = -std::numeric_limits<float>::infinity();
   // Relative to the best, which no temperature however small can lift to infinity.
   const float most = candidates_.front().logit;
   for (const Candidate& c : candidates_) {
     const float score = (c.logit - most) / params_.temperature + gumbel(params_.seed, pos, c.token);
-    if (best == nullptr || score > best_score || (score == best_score && c.token < best->token)) {
+    if (score > best_score || (score == best_score && c.token < best->token)) {
       best = &c;
       best_score = score;
     }
