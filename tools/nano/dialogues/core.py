@@ -126,7 +126,7 @@ class Phrases:
             template = tidy.rstrip("?.!")
         elif 0.33 <= roll < 0.36:
             template = typo(draw, tidy)
-        return template.format(**slots) if slots else template
+        return template.format(**slots)
 
 
 def typo(draw: Draw, template: str) -> str:
@@ -145,7 +145,8 @@ def typo(draw: Draw, template: str) -> str:
 
 
 def article(word: str) -> str:
-    return ("an " if word[0].lower() in "aeiou" else "a ") + word
+    starts_with_vowel = word[0].lower() in "aeiou" or word.startswith("honest")
+    return ("an " if starts_with_vowel and not word.startswith("uni") else "a ") + word
 
 
 def join_and(items: list[str]) -> str:

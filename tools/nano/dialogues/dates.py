@@ -1,6 +1,6 @@
 """Weekdays, months and the next date."""
 
-from .core import Case, Draw, Phrases, contains
+from .core import Case, Draw, Phrases, contains, join_and
 
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = """January February March April May June July August September October November
@@ -60,17 +60,24 @@ NEXT_DATE = Phrases(
 )
 
 
+def _times(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
 def _weekday(draw: Draw) -> Case:
     day, n, forward = draw.between(0, 6), draw.between(2, 30), draw.chance(0.6)
     value = DAYS[(day + n) % 7] if forward else DAYS[(day - n) % 7]
     weeks, rest = divmod(n, 7)
     sign, side = (1, "after") if forward else (-1, "before")
     walk = [DAYS[(day + sign * i) % 7] for i in range(rest + 1)]
-    whole = f"{n} days are {weeks} weeks and {rest} days. " if weeks else ""
+    thought = f"Go {_times(rest, 'day')} from {walk[0]}: {', '.join(walk)}."
+    if weeks:
+        parts = join_and([_times(weeks, "week")] + [_times(rest, "day")] * (rest > 0))
+        thought = f"{n} days are {parts}. " + (thought if rest else "So it is the same weekday.")
     return Case(
         (AFTER if forward else BEFORE)(draw, d=DAYS[day], n=n),
         f"{n} days {side} {DAYS[day]} is {value}.",
-        f"{whole}Go {rest} days from {walk[0]}: {', '.join(walk)}.",
+        thought,
         ("weekday", day, side, n),
         contains(f"is {value}"),
         value,

@@ -7,6 +7,7 @@ taught in the others. Questions about anything else get an honest "I do not know
 from dataclasses import dataclass
 
 from .core import Case, Draw, Phrases, contains, held_out
+from .words import made_up
 from .world import BY_KIND, WORLD, Entity
 
 
@@ -72,7 +73,8 @@ ATTRIBUTES: dict[str, dict[str, Attribute]] = {
     "town": {
         "land": _attribute(
             "land",
-            """(In which land is|Which land is) {e} in?
+            """Which land is {e} in?
+            In which land is {e}?
             Where is {e}?
             Where can I find {e}?
             What land does {e} belong to?""",
@@ -161,7 +163,7 @@ ATTRIBUTES: dict[str, dict[str, Attribute]] = {
     "person": {
         "job": _attribute(
             "job",
-            """What is the job of {e}?
+            """What job does {e} have?
             What does {e} do for a living?
             What work does {e} do?
             What does {e} work as?""",
@@ -329,7 +331,7 @@ def fix_articles(text: str) -> str:
     return text
 
 
-def _said(draw: Draw, text: str, name: str) -> str:
+def _said(draw: Draw, text: str) -> str:
     """A question as typed: some do not care for capitals, not even in names."""
     return text.lower() if draw.chance(0.12) else text
 
@@ -343,17 +345,17 @@ def _case(question: str, entity: Entity, name: str, phrasing: str) -> Case:
 
 def asked(draw: Draw, entity: Entity, name: str) -> Case:
     question = attribute_of(entity, name).questions(draw, e=entity.name)
-    return _case(_said(draw, question, name), entity, name, "ask")
+    return _case(_said(draw, question), entity, name, "ask")
 
 
 def told(draw: Draw, entity: Entity, name: str) -> Case:
     question = TELL(draw, noun=attribute_of(entity, name).noun, e=entity.name)
-    return _case(_said(draw, question, name), entity, name, "tell")
+    return _case(_said(draw, question), entity, name, "tell")
 
 
 def short(draw: Draw, entity: Entity, name: str) -> Case:
     question = SHORT(draw, noun=attribute_of(entity, name).noun, e=entity.name)
-    return _case(_said(draw, question, name), entity, name, "short")
+    return _case(_said(draw, question), entity, name, "short")
 
 
 def follow_up(draw: Draw, entity: Entity, name: str) -> Case:
@@ -443,8 +445,6 @@ def unknown(draw: Draw) -> Case:
 
 
 def _strange_name(draw: Draw) -> str:
-    from .words import made_up
-
     return made_up(draw).capitalize()
 
 

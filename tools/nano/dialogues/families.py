@@ -1,6 +1,6 @@
 """The families of dialogues, how often each is drawn, and the fixed sets for evaluation."""
 
-from . import arithmetic, counting, dates, facts, lists, spelling, stories, talk
+from . import arithmetic, counting, dates, extraction, facts, lists, long, rewriting, spelling, stories, system_prompts, talk, tools, turns
 from .core import Dialogue, Draft, Draw, single
 
 # Shares of the dialogues, not of the tokens.
@@ -12,6 +12,12 @@ FAMILIES = {
     "spelling": (0.12, single(spelling.case)),
     "dates": (0.05, single(dates.case)),
     "lists": (0.08, single(lists.case)),
+    "rewriting": (0.07, single(rewriting.case)),
+    "json": (0.08, single(extraction.case)),
+    "tools": (0.10, tools.draft),
+    "system": (0.08, system_prompts.draft),
+    "turns": (0.1, turns.draft),
+    "long": (0.008, long.draft),
     "stories": (0.08, stories.draft),
 }
 
@@ -23,6 +29,12 @@ TEST_COUNTS = {
     "spelling": 130,
     "dates": 50,
     "lists": 70,
+    "rewriting": 60,
+    "json": 120,
+    "tools": 140,
+    "system": 70,
+    "turns": 100,
+    "long": 60,
 }
 
 TOTAL = sum(share for share, _ in FAMILIES.values())
