@@ -23,7 +23,8 @@ TIED = "lm_head.weight"
 
 def build_target():
     torch.manual_seed(c.SEED)
-    return _started(official("Gemma4ForCausalLM")(official("Gemma4TextConfig")(**c.target_config())))
+    settings = official("Gemma4TextConfig")(**c.target_config())
+    return _started(official("Gemma4ForCausalLM")(settings))
 
 
 def build_assistant():
@@ -100,7 +101,7 @@ def rms_norm(x, weight=None):
 
 
 def rope_table(kind, positions):
-    """(cos, sin), each [rows, length, 1, head_dim]; the pairs of `proportional` that stay have 0."""
+    """(cos, sin), each [rows, length, 1, head_dim]; pairs that do not turn have frequency 0."""
     width = c.HEAD_DIM[kind]
     rope = c.ROPE[kind]
     pair = torch.arange(width // 2, device=positions.device)
@@ -118,7 +119,7 @@ def rotate(x, table):
 
 
 class Pass:
-    """One run of a stack of layers in `dtype`: linear maps in it, norms and residuals in float32."""
+    """One run of a stack of layers: linear maps in `dtype`, norms and residuals in float32."""
 
     def __init__(self, weights, positions, attend, dtype):
         self.weights, self.attend, self.dtype = weights, attend, dtype

@@ -163,12 +163,14 @@ def texts_of(count):
 
 def self_test(path):
     encoder = Encoder(path)
-    samples = ["a\n\n\nb    c", "12 + 345 = 357.", "na\u00efve \U0001f999", "<|turn>", " \t x", "\n" * 40]
+    samples = ["a\n\n\nb    c", "12 + 345 = 357.", "na\u00efve \U0001f999", "<|turn>", " \t x"]
+    samples += ["\n" * 40]
     samples += list(texts_of(200))
     for text in samples:
         ids = encoder.plain(text)
         assert encoder.decode(ids) == text, (text, ids)
-    assert encoder.plain("\n\n") == (FIRST_NEWLINES + 1,) and encoder.plain("  ") == (FIRST_SPACES,)
+    assert encoder.plain("\n\n") == (FIRST_NEWLINES + 1,)
+    assert encoder.plain("  ") == (FIRST_SPACES,)
     assert len(encoder.plain("2026")) == 4
     length = sum(len(encoder.plain(text)) for text in samples)
     characters = sum(map(len, samples))
