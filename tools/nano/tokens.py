@@ -174,7 +174,8 @@ def self_test(path):
     assert len(encoder.plain("2026")) == 4
     length = sum(len(encoder.plain(text)) for text in samples)
     characters = sum(map(len, samples))
-    print(f"tokens: {len(samples)} texts round trip, {characters / length:.2f} characters per token")
+    per_token = characters / length
+    print(f"tokens: {len(samples)} texts round trip, {per_token:.2f} characters per token")
 
 
 def main():
