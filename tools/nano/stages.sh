@@ -6,9 +6,11 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 3 ] || { sed -n 2,5p "$0" >&2; exit 2; }
-work=$1 results=$2 stage=$3
+mkdir -p "$1" "$2"
+work=$(cd "$1" && pwd) results=$(cd "$2" && pwd) stage=$3
 shift 3
-mkdir -p "$work" "$results"
+# What one stage or the smoke run has compiled, the next need not compile again.
+export TORCHINDUCTOR_CACHE_DIR="$work/compiled" TORCHINDUCTOR_FX_GRAPH_CACHE=1
 dialogues=40000 tokens=200000000 tests=100000
 
 run() { echo "== $*" >&2; (cd "$here" && python3 -u "$@"); }

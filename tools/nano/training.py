@@ -8,6 +8,8 @@ import torch
 
 import config as c
 
+SHORTEST = 5.0  # seconds of training, even where compiling took all the time there was
+
 
 class Rows:
     """Packed rows on the device, visited in a shuffled order again and again."""
@@ -41,10 +43,11 @@ class Clock:
     """The share of the training time that has passed, and the learning rate's factor for it."""
 
     def __init__(self, seconds):
-        self.started, self.seconds, self.told = time.monotonic(), seconds, 0.0
+        self.started, self.told = time.monotonic(), 0.0
+        self.seconds = max(seconds, SHORTEST)
 
     def share(self):
-        return min(1.0, (time.monotonic() - self.started) / max(self.seconds, 1e-3))
+        return min(1.0, (time.monotonic() - self.started) / self.seconds)
 
     def rate(self):
         share = self.share()
