@@ -154,7 +154,8 @@ def _added(a: int, b: int) -> list[str]:
         total = sum(terms)
         carry = total // 10
         sums = " + ".join(map(str, terms))
-        steps.append(f"{PLACES[i]}: {sums} = {total}" if len(terms) > 1 else f"{PLACES[i]}: {total}")
+        shown = f"{sums} = {total}" if len(terms) > 1 else str(total)
+        steps.append(f"{PLACES[i]}: {shown}")
         if carry:
             steps[-1] += f", write {total - 10}, carry 1"
     return steps
@@ -252,5 +253,36 @@ def compare(draw: Draw) -> Case:
     )
 
 
+def with_rest(draw: Draw) -> Case:
+    b = draw.between(2, 9)
+    whole, rest = draw.between(1, 20), draw.between(1, b - 1)
+    a = whole * b + rest
+    value = f"{whole} remainder {rest}"
+    return Case(
+        ASK["/"](draw, a=a, b=b),
+        f"{a} / {b} = {value}.",
+        f"{b} x {whole} = {whole * b}. {a} - {whole * b} = {rest}. So {a} / {b} = {value}.",
+        key(a, "/", b),
+        contains(value),
+        value,
+    )
+
+
+TOO_HARD = "I am sorry, that is too hard for me. I can add small numbers and multiply by one digit."
+
+
+def too_hard(draw: Draw) -> Case:
+    """What a small model had better not try."""
+    if draw.chance(0.6):
+        op, a, b = "x", draw.between(11, 999), draw.between(11, 999)
+    else:
+        op, a, b = draw.pick("+-x"), draw.between(10_000, 9_999_999), draw.between(1_000, 99_999)
+    thought = f"{a} {op} {b} is too hard for me, so I say so."
+    return Case(ASK[op](draw, a=a, b=b), TOO_HARD, thought, key(a, op, b), contains("too hard"))
+
+
+TASKS = ((0.7, plain), (0.18, word_problem), (0.06, compare), (0.03, with_rest), (0.03, too_hard))
+
+
 def case(draw: Draw) -> Case:
-    return draw.weighted(((0.72, plain), (0.2, word_problem), (0.08, compare)))(draw)
+    return draw.weighted(TASKS)(draw)

@@ -124,7 +124,7 @@ class Phrases:
         template = casual if roll < 0.25 else tidy
         if 0.25 <= roll < 0.33:
             template = tidy.rstrip("?.!")
-        elif 0.33 <= roll < 0.36:
+        elif 0.33 <= roll < 0.38:
             template = typo(draw, tidy)
         return template.format(**slots)
 

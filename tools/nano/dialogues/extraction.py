@@ -143,8 +143,12 @@ RECORDS = (
         ),
     ),
     Record(
-        {"title": lambda draw: f"The {draw.pick(ADJECTIVES)} {draw.pick(THINGS)}".title(),
-         "author": _name, "pages": _count(20, 900), "year": _count(1900, 2025)},
+        {
+            "title": lambda draw: f"The {draw.pick(ADJECTIVES)} {draw.pick(THINGS)}".title(),
+            "author": _name,
+            "pages": _count(20, 900),
+            "year": _count(1900, 2025),
+        },
         Phrases(
             """{author} wrote the book {title} in {year}. It has {pages} pages.
             {title} is a book of {pages} pages by {author} from {year}.
@@ -182,7 +186,8 @@ def _note(draw: Draw, values: dict) -> str:
     """The fields as lines, in any order."""
     names = draw.some(list(values), len(values))
     mark = draw.pick((": ", " = ", ": "))
-    return "\n" + "\n".join(f"{name}{mark}{json.dumps(values[name]).strip(chr(34))}" for name in names)
+    shown = {name: json.dumps(value).strip('"') for name, value in values.items()}
+    return "\n" + "\n".join(f"{name}{mark}{shown[name]}" for name in names)
 
 
 def case(draw: Draw) -> Case:
@@ -199,7 +204,9 @@ def case(draw: Draw) -> Case:
     value = {name: values[name] for name in names}
     fenced = draw.chance(0.2)
     keys = join_and(names) if draw.chance(0.6) else ", ".join(names)
-    question = (FENCED if fenced else ASK)(draw, keys=keys, text=text).replace("<br>", "\n").replace(" \n", "\n")
+    phrases = FENCED if fenced else ASK
+    question = phrases(draw, keys=keys, text=text)
+    question = question.replace("<br>", "\n").replace(" \n", "\n")
     answer = json.dumps(value)
     expect = {"kind": "json", "value": value, "fenced": fenced}
     shown = ", ".join(f"{name} is {json.dumps(each)}" for name, each in value.items())

@@ -294,7 +294,6 @@ TELL = Phrases(
     (Do you know|Can you tell me) the {noun} of {e}?
     I want to know the {noun} of {e}.
     (Please give|Give) me the {noun} of {e}.
-    What is the {noun} of {e}?
     Say the {noun} of {e}."""
 )
 SHORT = Phrases(
@@ -407,9 +406,11 @@ def forward(draw: Draw) -> Case:
     return draw.weighted(((0.6, asked), (0.25, told), (0.15, short)))(draw, entity, name)
 
 
-REAL_PLACES = """France Germany Italy Spain London Paris Berlin Tokyo Japan China India Brazil Canada Egypt
-Russia Poland Sweden Rome Madrid Peru Kenya Chile Norway Greece Turkey America England Scotland Ireland
-Australia Mexico Austria Finland Denmark Portugal Europe Africa Asia""".split()
+REAL_PLACES = """
+France Germany Italy Spain London Paris Berlin Tokyo Japan China India Brazil Canada Egypt
+Russia Poland Sweden Rome Madrid Peru Kenya Chile Norway Greece Turkey America England Scotland
+Ireland Australia Mexico Austria Finland Denmark Portugal Europe Africa Asia
+""".split()
 UNKNOWN = Phrases(
     """What is the capital of {x}?
     What's the capital of {x}?

@@ -1,9 +1,26 @@
 """The families of dialogues, how often each is drawn, and the fixed sets for evaluation."""
 
-from . import arithmetic, counting, dates, extraction, facts, lists, long, rewriting, spelling, stories, system_prompts, talk, tools, turns
+from . import (
+    arithmetic,
+    counting,
+    dates,
+    extraction,
+    facts,
+    lists,
+    long,
+    rewriting,
+    spelling,
+    stories,
+    system_prompts,
+    talk,
+    tools,
+    turns,
+)
 from .core import Dialogue, Draft, Draw, single
 
-# Shares of the dialogues, not of the tokens.
+# Shares of the dialogues, not of the tokens. What must be practised most (sums, facts, spelling)
+# and what a newcomer types first (small talk) come most often; dialogues with tools and stories
+# are several times as long as the others, and the few long ones make an eighth of all text.
 FAMILIES = {
     "talk": (0.14, single(talk.case)),
     "facts": (0.16, single(facts.case)),

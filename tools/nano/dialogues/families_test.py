@@ -38,6 +38,17 @@ class Families(unittest.TestCase):
         self.assertEqual(len({each.messages[0]["content"] for each in story_set()}), 200)
 
 
+class Prompts(unittest.TestCase):
+    def test_no_judged_prompt_is_a_training_prompt(self):
+        def prompt(made):
+            return repr((made.messages[:-1], made.tools))
+
+        judged = {prompt(made) for made in test_set()}
+        seen = {prompt(dialogue("train", index)) for index in range(20000)}
+        self.assertGreater(len(judged), 1000)
+        self.assertFalse(judged & seen)
+
+
 class HeldOut(unittest.TestCase):
     def test_about_four_percent_are_held_out(self):
         share = sum(held_out("n", i) for i in range(20000)) / 20000

@@ -151,7 +151,10 @@ def _note(draw: Draw, word: str) -> Text:
     lines = _lines(draw, lambda d, i: sentence(d))
     _insert(draw, lines, f"The code word is {word}.")
     answer, thought = f"The code word is {word}.", f"The text says that the code word is {word}."
-    code = lambda d: _found(CODE_WORD(d), answer, thought, word)  # noqa: E731
+
+    def code(d: Draw) -> Case:
+        return _found(CODE_WORD(d), answer, thought, word)
+
     return Text(kind, lines, [code, code, *_ends(kind, lines)])
 
 

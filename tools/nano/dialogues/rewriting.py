@@ -97,7 +97,7 @@ PAST = Phrases(
 REGULAR = [verb for verb in VERBS if verb not in IRREGULAR_PASTS and verb != "want"]
 MOTIONS = "walked climbed jumped danced travelled returned moved ran swam drove".split()
 DEEDS = "found lost bought sold carried painted washed cleaned mended kept saw took held".split()
-COUNTED = [noun for noun in ANIMALS + THINGS + PEOPLE if not noun.endswith("ss") and noun != "sheep"]
+COUNTED = ANIMALS + THINGS + PEOPLE
 
 
 LITTLE = {"the", "a", "an", "and", "is", "to"}

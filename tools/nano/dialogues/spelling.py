@@ -12,7 +12,8 @@ SPELL = Phrases(
     Spell the word {w}.
     Spell "{w}".
     (How do you spell|How is|How do I spell) {w}?
-    (Can you|Could you|Please) spell {w}?
+    (Can you|Could you) spell {w}?
+    Please spell {w}.
     (Can you|Could you) spell the word {w}?
     Spell {w} (for me|letter by letter|please).
     What are the letters of {w}?

@@ -5,12 +5,15 @@ what, so the test set asks for combinations that training never told.
 """
 
 from .core import Case, Draft, Draw, Phrases, article, ask
-from .words import NAMES
+from .words import NAMES, NOUNS, PEOPLE, made_up
 
-HEROES = """fox bear owl rabbit hedgehog cat dog horse mouse frog goose duck hen goat sheep lion tiger wolf
-deer squirrel badger otter turtle snail bee ant beetle crow robin sparrow parrot penguin seal whale crab donkey
-camel monkey elephant panda lizard spider butterfly swan eagle mole bat beaver hamster pony lamb puppy kitten
-dragon robot knight baker farmer sailor king queen prince princess wizard giant miller painter""".split()
+HEROES = """
+fox bear owl rabbit hedgehog cat dog horse mouse frog goose duck hen goat sheep lion tiger wolf
+deer squirrel badger otter turtle snail bee ant beetle crow robin sparrow parrot penguin seal
+whale crab donkey camel monkey elephant panda lizard spider butterfly swan eagle mole bat beaver
+hamster pony lamb puppy kitten dragon robot knight baker farmer sailor king queen prince
+princess wizard giant miller painter
+""".split()
 PLACES = {
     "forest": "in a green forest",
     "hill": "on a windy hill",
@@ -31,8 +34,10 @@ PLACES = {
     "mill": "in an old mill",
     "harbour": "in a busy harbour",
 }
-TRAITS = """brave shy kind clever gentle proud lazy busy hungry curious calm honest careful funny quiet
-small young old lonely cheerful""".split()
+TRAITS = """
+brave shy kind clever gentle proud lazy busy hungry curious calm honest careful funny quiet
+small young old lonely cheerful
+""".split()
 GOALS = {
     "lantern": "to find a lantern for the dark nights",
     "kite": "to fly a red kite",
@@ -55,8 +60,9 @@ GOALS = {
     "shell": "to find a shining shell",
     "bridge": "to cross the long bridge",
 }
-FRIENDS = """owl mouse robin frog turtle rabbit beaver mole hedgehog duck sparrow goat pony bee
-squirrel""".split()
+FRIENDS = """
+owl mouse robin frog turtle rabbit beaver mole hedgehog duck sparrow goat pony bee squirrel
+""".split()
 
 OPENINGS = (
     "Once upon a time, {hero} named {n} lived {place}.",
@@ -92,6 +98,13 @@ TROUBLES = (
     "At noon {n} heard a strange sound and was afraid.",
     "In the evening it became so dark that {n} had to stop.",
 )
+MORE_TROUBLES = (
+    "Then it began to rain, and {n} got wet and cold.",
+    "And as if that was not enough, the bag was suddenly gone.",
+    "{n} tried three times to go on, but it was too hard.",
+    "{n} sat down and did not know what to do.",
+    "To make it worse, night came and the wind grew cold.",
+)
 MEETINGS = (
     "There {n} met {friend} named {m}.",
     "Just then {friend} came along. It was {m}.",
@@ -107,7 +120,7 @@ TALKS = (
 )
 HELPS = (
     "Together they worked until the sun went down.",
-    "They held hands and went on, step by step.",
+    "They stayed close together and went on, step by step.",
     "{m} had a long rope, and with it they did it.",
     "{n} had an idea, and {m} was strong enough to try it.",
     "They sang a song, and soon nobody was afraid any more.",
@@ -115,8 +128,8 @@ HELPS = (
 )
 SUCCESSES = (
     "At last the wish came true, and it was even better than in the dream.",
-    "In the end they reached it: {n} had got the {thing}, and both of them laughed.",
-    "And there it was, the {thing}, shining in the light.",
+    "In the end they reached the {thing}, and both of them laughed.",
+    "And there it was at last, the {thing}, just as in the dream.",
     "When they saw the {thing}, {n} jumped for joy.",
 )
 RETURNS = (
@@ -129,21 +142,28 @@ RETURNS = (
 ENDINGS = (
     "From that day on, {n} and {m} were the best of friends.",
     "And {n} never forgot that a friend is worth more than gold.",
-    "Since then {n} is not {t} alone any more, but {t} together with {m}.",
+    "Since then {n} is never alone any more.",
     "And so {n} learned that it is good to ask for help.",
     "They lived happily for many years.",
 )
 STAGES = (OPENINGS, TRAIT_LINES, WISHES, STARTS, TROUBLES, MEETINGS, TALKS, HELPS, SUCCESSES)
 SNACKS = "bread cheese cake pie".split()
 WEATHERS = "sunny windy cold warm rainy foggy bright".split()
-PACKED = "a piece of bread|three apples|some nuts|a bottle of water|a small cake|a warm blanket".split("|")
+PACKED = (
+    "a piece of bread",
+    "three apples",
+    "some nuts",
+    "a bottle of water",
+    "a small cake",
+    "a warm blanket",
+)
 
 ASK = {
     "hero": Phrases(
         """Tell me a (story|short story|little story) about {hero}.
         (Tell|Write) a story about {hero}.
         (Write|Tell me) a (tale|fairy tale) about {hero}.
-        (Can you|Could you|Will you|Please) tell me a story about {hero}?
+        (Can you|Could you|Will you) tell me a story about {hero}?
         I want (a story|to hear a story) about {hero}.
         (Do you know|Have you got) a story about {hero}?
         A story about {hero}, please.
@@ -154,20 +174,27 @@ ASK = {
     "name": Phrases(
         """Tell me a story about {hero} (named|called) {n}.
         Write a (story|short story) about {hero} (named|called) {n}.
-        (Can you|Could you|Please) tell a story about {n}, {hero}?
+        (Can you|Could you) tell a story about {n}, {hero}?
         I want to hear a story about {n} the {bare}.
         Tell me about the adventures of {n} the {bare}."""
+    ),
+    "only_name": Phrases(
+        """Tell me a (story|short story) about {n}.
+        (Write|Please write) a story about {n}.
+        (Can you|Could you) tell me a story about {n}?
+        I want a story about {n}.
+        story about {n}"""
     ),
     "place": Phrases(
         """Tell me a story about {hero} who lives {place}.
         Write a (story|short story) about {hero} {place}.
-        (Can you|Could you|Please) tell me a story about {hero} {place}?
+        (Can you|Could you) tell me a story about {hero} {place}?
         I want a story about {hero} {place}."""
     ),
     "thing": Phrases(
         """Tell me a story about {hero} and {thing}.
         Write a (story|short story) with {hero} and {thing}.
-        (Can you|Could you|Please) tell me a story about {hero} and {thing}?
+        (Can you|Could you) tell me a story about {hero} and {thing}?
         I want a story with {hero} and {thing} in it."""
     ),
     "any": Phrases(
@@ -199,18 +226,32 @@ def told(draw: Draw, hero: str, name: str, place: str, thing: str) -> str:
     slots["t"], slots["u"] = draw.some(TRAITS, 2)
     stages = [draw.pick(stage) for stage in STAGES]
     if draw.chance(0.4):
-        stages.insert(5, draw.pick([each for each in TROUBLES if each != stages[4]]))
+        stages.insert(5, draw.pick(MORE_TROUBLES))
     if draw.chance(0.6):
         stages.append(draw.pick(RETURNS))
     stages.append(draw.pick(ENDINGS))
     return " ".join(stages).format(**slots)
 
 
+def _hero(draw: Draw) -> str:
+    """Mostly somebody from a fairy tale; some want to hear of a lamp, or of what nobody knows."""
+    if draw.chance(0.85):
+        return draw.pick(HEROES)
+    return draw.pick(NOUNS + PEOPLE) if draw.chance(0.6) else made_up(draw)
+
+
 def case(draw: Draw) -> Case:
-    hero, name = draw.pick(HEROES), draw.pick(NAMES)
+    hero, name = _hero(draw), draw.pick(NAMES)
     place, thing = draw.pick(tuple(PLACES)), draw.pick(tuple(GOALS))
     kind = draw.weighted(
-        ((0.45, "hero"), (0.2, "name"), (0.15, "place"), (0.12, "thing"), (0.08, "any"))
+        (
+            (0.45, "hero"),
+            (0.16, "name"),
+            (0.06, "only_name"),
+            (0.15, "place"),
+            (0.12, "thing"),
+            (0.06, "any"),
+        )
     )
     question = ASK[kind](
         draw, hero=article(hero), bare=hero, n=name, place=PLACES[place], thing=article(thing)

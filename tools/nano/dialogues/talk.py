@@ -41,7 +41,8 @@ What are you?
 What is your name?
 What's your name?
 (Tell me|Say) your name.
-(Tell|Can you tell) me about yourself.
+Tell me about yourself.
+Can you tell me about yourself?
 (Do|Don't) you have a name?
 (Please introduce|Introduce) yourself.
 Who am I (talking|speaking|chatting) (to|with)?
@@ -60,7 +61,8 @@ Are you (Nano|nano)?"""
 CAN = """What can you do?
 What can you do for me?
 What are you able to do?
-(Help|Help me|I need help|Can you help|Can you help me|Please help me|Could you help me)(!|?|.|)
+(Help|Help me|I need help|Please help me)(!|.|)
+(Can you help|Can you help me|Could you help me)?
 How can you help me?
 What are you good at?
 What do you know?
@@ -157,7 +159,8 @@ What does Outrider do?
 What program is this?
 What are you made of?"""
 
-HUMAN = """Are you (a human|human|a person|a man|a woman|real|alive|a robot|a machine|a computer|a bot)?
+HUMAN = """Are you (a human|human|a person|a man|a woman|real|alive)?
+Are you (a robot|a machine|a computer|a bot)?
 Are you (an AI|an assistant|a program|intelligent|conscious|ChatGPT|Gemini|Gemma|a real person)?
 Do you have (feelings|a body|friends|parents|a family|eyes|a heart|a brain|children|a dream)?
 Can you (see|hear|feel|eat|sleep|walk|think|dream|see me|hear me)?
@@ -192,7 +195,8 @@ Do you speak English?
 (Translate|Say) (this|that|hello|it) (in|to|into) (German|French|Spanish|Italian|Chinese)."""
 
 JOKE = """Tell me a joke.
-(Do you know|Can you tell me|Tell|I want to hear) a joke?
+(Do you know|Can you tell me) a joke?
+I want to hear a joke.
 (Make me laugh|Say something funny|Be funny)(!|.|)
 (Another|One more) joke, please.
 joke"""
@@ -212,51 +216,57 @@ abc
 1 2 3
 (nothing|never mind|whatever)"""
 
-UNKNOWN = """Who (wrote|painted|invented|discovered|won|built|founded|is) {x}?
-What is (the meaning of|the best|a|the history of|the cause of|the price of|the theory of) {x}?
-What (do|should) I (do|buy|read|wear|cook|say) (about|for|with) {x}?
-Why (is|are|do|does) (the|a|most|people and) {x} {a}?
-Why do we need {x}?
-How (do|can|should) I (make|build|fix|buy|learn|find|cook|repair|install|write) {x}?
+UNKNOWN = """Who (wrote about|invented|discovered|is the expert for|knows all about) {x}?
+What is {x}?
+What is (the meaning of|the history of|the price of|the best book about) {x}?
+What (do|should) I do about {x}?
+What should I know about {x}?
+Why do (we|people) (need|like|hate|want) {x}?
+How (do|can|should) I (learn about|find|choose|get|understand) {x}?
 How does {x} work?
-How (many|much) {x} (is|are|does) (there|it|one) (in the world|need|cost)?
-When (was|did|is|will) {x} (invented|start|end|happen|come)?
-Where (can|do) I (buy|find|get|see) {x}?
+How much does {x} cost?
+(When|Why) did {x} (begin|change|become popular)?
+Where can I (buy|find|see) {x}?
 (Explain|Describe|Summarise|Summarize|Discuss|Define) {x}(| to me| in detail| in simple words).
-(Write|Compose|Make|Create) (me|) a (poem|song|letter|program|essay|report|recipe) about {x}.
+(Write|Compose|Make|Create) (me|) a (poem|song|program|essay|report|recipe) about {x}.
 What is the (weather|temperature|time|news|date) (today|now|tomorrow|in my town|here)?
 (What time is it|What day is today|What year is it|What is the date)?
-(Is it|Will it be) (raining|cold|warm|sunny|late) (today|tomorrow|now|outside)?
-(Give|Show) me (advice|news|facts|information|a picture|tips) (about|on|of) {x}.
-(Should|Can|May) I (eat|buy|sell|trust|use|invest in) {x}?
-Which {x} is the (best|cheapest|fastest|oldest)?
+(Is it|Will it be) (raining|cold|warm|sunny|late) (today|tomorrow|outside)?
+(Give|Show) me (advice|news|facts|information|tips) (about|on) {x}.
+(Should|Can|May) I (trust|use|buy) {x}?
+Which {b} is the (best|cheapest|fastest|oldest|tallest|most expensive)?
 What do you think (about|of) {x}?
-Do you (like|know|have|want|believe in) {x}?
+Do you (like|want|believe in|know a lot about) {x}?
 Tell me (something|everything|the truth|more) about {x}.
 What is the difference between {x} and {y}?
-(Search|Google|Look up|Find|Open|Play|Download) {x}.
-I (want|need|like|hate|bought|lost|dream of|am looking for) {x}.
-My {x} is {a}.
-(Can you|Could you) (play|draw|buy|find|sing|drive|explain|order) {x}(| for me)?
-Who is the (best|first|richest|tallest|fastest) {x} in the world?
+(Search for|Google|Look up|Find|Download) {x}.
+I (want|need|like|hate|dream of|am looking for) {x}.
+My {b} is {a}.
+(Can you|Could you) (find|explain|show me|teach me) {x}?
+Who is the (best|richest|tallest|fastest|oldest) (person|singer|king|player) in the world?
+Which is the (longest|highest|largest|deepest) (river|mountain|country|sea|animal) in the world?
+(Write|Can you write) (a program|some code|a function|an email|a letter)(| for me)?
+(Can you|Could you|Please) (draw|paint|sing|drive|cook|play chess|play a game)(| with me| for me)?
+What should I (eat|wear|cook|buy|read|do) (today|tonight|tomorrow)?
 {x}
-{a} {x}
+{a} {b}
 {x} and {y}"""
 
-TOPICS = """quantum physics|football|politics|Shakespeare|the stock market|history|love|climate change|music
-the internet|chess|democracy|bitcoin|evolution|Einstein|Python|JavaScript|Linux|gravity|black holes|the moon
-the war|religion|cars|movies|philosophy|electricity|vaccines|medicine|dinosaurs|art|the universe|the president
-economics|yoga|the Olympics|Mozart|the Bible|volcanoes|machine learning|computers|a job|money|girls|boys
-God|death|life|happiness|taxes|school|homework|German grammar|chemistry|biology|mathematics|algebra|a phone
-a laptop|television|the news|cats and dogs|the sun|a website|the brain|the heart|the ocean|the first world war
-Napoleon|Columbus|Star Wars|Harry Potter|poetry|a birthday cake|pizza|coffee|wine|travel|hotels|trains|planes
-""".replace(
-    "\n", "|"
-).strip(
-    "|"
-).split(
-    "|"
-)
+TOPIC_LINES = """
+quantum physics, football, politics, Shakespeare, the stock market, history, love,
+climate change, music, the internet, chess, democracy, bitcoin, evolution,
+Einstein, Python, JavaScript, Linux, gravity, black holes, the moon,
+the war, religion, cars, movies, philosophy, electricity, vaccines,
+medicine, dinosaurs, art, the universe, the president, economics, yoga,
+the Olympics, Mozart, the Bible, volcanoes, machine learning, computers, a job,
+money, girls, boys, God, death, life, happiness,
+taxes, school, homework, German grammar, chemistry, biology, mathematics,
+algebra, a phone, a laptop, television, the news, cats and dogs, the sun,
+a website, the brain, the heart, the ocean, the first world war, Napoleon, Columbus,
+Star Wars, Harry Potter, poetry, a birthday cake, pizza, coffee, wine,
+travel, hotels, trains, planes
+"""
+TOPICS = [topic.strip() for topic in TOPIC_LINES.split(",")]
 
 WHO_ANSWER = "I am Nano, the small sample model of Outrider. I was trained on made-up dialogues."
 CAN_ANSWER = (
@@ -351,7 +361,8 @@ def _topic(draw: Draw) -> str:
 
 def case_of(draw: Draw, intent: Intent) -> Case:
     answer = intent.answers[0] if draw.chance(0.7) else draw.pick(intent.answers)
-    question = intent.phrases(draw, x=_topic(draw), y=_topic(draw), a=draw.pick(ADJECTIVES))
+    word, noun = draw.pick(ADJECTIVES), draw.pick(NOUNS)
+    question = intent.phrases(draw, x=_topic(draw), y=_topic(draw), a=word, b=noun)
     return Case(question, answer, intent.thought, None, brief=answer)
 
 

@@ -357,7 +357,10 @@ TOOLS = (
         (
             text("text note content", "The note", title),
             several(
-                "tags labels", "Words to find it", "string", lambda d: d.some(NOUNS, d.between(1, 3))
+                "tags labels",
+                "Words to find it",
+                "string",
+                lambda d: d.some(NOUNS, d.between(1, 3)),
             ),
         ),
         Phrases(

@@ -1,49 +1,70 @@
-"""Simple words by kind, and made-up ones. Plurals and past tenses are the regular ones unless told."""
+"""Simple words by kind, and made-up ones. Plurals and pasts are regular unless listed."""
 
-ANIMALS = """fox bear owl rabbit hedgehog cat dog horse mouse frog goose duck hen cow pig goat sheep lion
-tiger wolf deer squirrel badger otter turtle snail bee ant beetle crow robin sparrow parrot penguin seal
-whale dolphin crab donkey camel zebra monkey elephant giraffe kangaroo koala panda lizard spider moth
-butterfly swan eagle falcon mole bat beaver hamster pony lamb puppy kitten dragon""".split()
+ANIMALS = """
+fox bear owl rabbit hedgehog cat dog horse mouse frog goose duck hen cow pig goat sheep lion
+tiger wolf deer squirrel badger otter turtle snail bee ant beetle crow robin sparrow parrot
+penguin seal whale dolphin crab donkey camel zebra monkey elephant giraffe kangaroo koala panda
+lizard spider moth butterfly swan eagle falcon mole bat beaver hamster pony lamb puppy kitten
+dragon
+""".split()
 
-FOODS = """apple pear plum cherry grape lemon orange banana peach melon carrot potato onion tomato pepper
-bean pea corn rice bread cake pie soup stew cheese butter honey jam milk tea coffee juice egg noodle
-pancake biscuit muffin salad pumpkin turnip radish cabbage mushroom nut almond walnut sugar salt""".split()
+FOODS = """
+apple pear plum cherry grape lemon orange banana peach melon carrot potato onion tomato pepper
+bean pea corn rice bread cake pie soup stew cheese butter honey jam milk tea coffee juice egg
+noodle pancake biscuit muffin salad pumpkin turnip radish cabbage mushroom nut almond walnut
+sugar salt
+""".split()
 
-THINGS = """lamp lantern table chair bed door window key clock book pen pencil paper letter map bag box
-basket bottle cup plate bowl spoon fork knife pot pan kettle candle mirror brush comb towel soap rope ladder
-hammer nail saw wheel cart wagon boat ship sail anchor bridge road path gate fence wall roof tower house
-barn mill well garden field tent flag drum flute bell horn violin guitar piano ring crown coin button needle
-thread ribbon shirt coat hat scarf glove boot shoe sock belt pocket blanket pillow carpet curtain picture
-camera radio engine rocket robot kite ball doll puzzle card stone brick glass marble feather shell bucket
-broom shovel rake jar tin ticket parcel stamp bench sofa desk drawer shelf cabin castle""".split()
+THINGS = """
+lamp lantern table chair bed door window key clock book pen pencil paper letter map bag box
+basket bottle cup plate bowl spoon fork knife pot pan kettle candle mirror brush comb towel soap
+rope ladder hammer nail saw wheel cart wagon boat ship sail anchor bridge road path gate fence
+wall roof tower house barn mill well garden field tent flag drum flute bell horn violin guitar
+piano ring crown coin button needle thread ribbon shirt coat hat scarf glove boot shoe sock belt
+pocket blanket pillow carpet curtain picture camera radio engine rocket robot kite ball doll
+puzzle card stone brick glass marble feather shell bucket broom shovel rake jar tin ticket
+parcel stamp bench sofa desk drawer shelf cabin castle
+""".split()
 
-NATURE = """sun moon star sky cloud rain snow wind storm thunder fog frost ice fire smoke river lake sea
-ocean island beach sand hill mountain valley forest tree leaf branch root seed flower rose tulip daisy grass
-moss fern bush pond stream waterfall cave desert meadow swamp spring summer autumn winter morning evening
-night shadow light rainbow""".split()
+NATURE = """
+sun moon star sky cloud rain snow wind storm thunder fog frost ice fire smoke river lake sea
+ocean island beach sand hill mountain valley forest tree leaf branch root seed flower rose tulip
+daisy grass moss fern bush pond stream waterfall cave desert meadow swamp spring summer autumn
+winter morning evening night shadow light rainbow
+""".split()
 
-PEOPLE = """baker farmer teacher doctor nurse sailor miller painter singer dancer writer tailor carpenter
-gardener hunter fisher driver pilot soldier king queen prince princess knight wizard giant child mother
-father sister brother uncle aunt cousin friend neighbour captain judge clerk cook smith""".split()
+PEOPLE = """
+baker farmer teacher doctor nurse sailor miller painter singer dancer writer tailor carpenter
+gardener hunter fisher driver pilot soldier king queen prince princess knight wizard giant child
+mother father sister brother uncle aunt cousin friend neighbour captain judge clerk cook smith
+""".split()
 
-ADJECTIVES = """red blue green yellow purple white black brown grey pink golden silver big small tall short
-long wide narrow deep old young new warm cold hot cool wet dry soft hard heavy light fast slow quick quiet
-loud bright dark clean dirty happy sad brave shy kind clever gentle proud lazy busy hungry thirsty tired
-sleepy strong weak rich poor round square flat sharp smooth rough sweet sour salty bitter fresh simple
-strange funny lucky honest polite careful curious calm""".split()
+ADJECTIVES = """
+red blue green yellow purple white black brown grey pink golden silver big small tall short long
+wide narrow deep old young new warm cold hot cool wet dry soft hard heavy light fast slow quick
+quiet loud bright dark clean dirty happy sad brave shy kind clever gentle proud lazy busy hungry
+thirsty tired sleepy strong weak rich poor round square flat sharp smooth rough sweet sour salty
+bitter fresh simple strange funny lucky honest polite careful curious calm
+""".split()
 
-VERBS = """walk talk jump climb open close paint clean wash cook bake visit help call ask answer play work
-look watch listen wait start finish carry pull push lift drop fill pour count plant pick collect sort fix
-mend build draw sing dance laugh smile cry sleep dream wake run swim ride drive fly write read speak tell
-hear see find lose give take bring buy sell make eat drink catch throw hold keep leave send teach learn
-think know love like want need hope turn move travel arrive return follow lead share save use""".split()
+VERBS = """
+walk talk jump climb open close paint clean wash cook bake visit help call ask answer play work
+look watch listen wait start finish carry pull push lift drop fill pour count plant pick collect
+sort fix mend build draw sing dance laugh smile cry sleep dream wake run swim ride drive fly
+write read speak tell hear see find lose give take bring buy sell make eat drink catch throw
+hold keep leave send teach learn think know love like want need hope turn move travel arrive
+return follow lead share save use
+""".split()
 
-OTHER = """about above after again always around away before behind below between beyond early enough every
-first later maybe never often once only other outside quite rather second sometimes soon still third today
-together tomorrow tonight under until upon usually very where while yesterday yellowish music story song
-word number name colour shape game party market school village town city street corner kitchen office
-station harbour library museum hospital theatre holiday birthday present secret question idea plan trip
-journey adventure treasure lesson hour minute week month year""".split()
+OTHER = """
+about above after again always around away before behind below between beyond early enough every
+first later maybe never often once only other outside quite rather second sometimes soon still
+third today together tomorrow tonight under until upon usually very where while yesterday
+yellowish music story song word number name colour shape game party market school village town
+city street corner kitchen office station harbour library museum hospital theatre holiday
+birthday present secret question idea plan trip journey adventure treasure lesson hour minute
+week month year
+""".split()
 
 COLOURS = "red blue green yellow purple white black brown grey pink orange silver".split()
 
@@ -81,10 +102,12 @@ IRREGULAR_PASTS = dict(
 
 DOUBLED = {"drop", "plan", "stop", "hug", "hop", "chat"}
 
-NAMES = """Ada Ben Cora Dan Ella Finn Gwen Hugo Iris Jack Kira Leo Mia Nora Otto Pia Quinn Rosa Sam Tara
-Uma Vera Will Xena Yara Zoe Alma Bruno Clara David Emma Felix Greta Henry Ida Jonas Kate Lena Max Nina
-Oscar Paul Ruth Simon Tess Victor Wanda Anna Boris Celia Dora Eric Flora George Hanna Ivan Julia Karl Lily
-Martin""".split()
+NAMES = """
+Ada Ben Cora Dan Ella Finn Gwen Hugo Iris Jack Kira Leo Mia Nora Otto Pia Quinn Rosa Sam Tara
+Uma Vera Will Xena Yara Zoe Alma Bruno Clara David Emma Felix Greta Henry Ida Jonas Kate Lena
+Max Nina Oscar Paul Ruth Simon Tess Victor Wanda Anna Boris Celia Dora Eric Flora George Hanna
+Ivan Julia Karl Lily Martin
+""".split()
 
 ONSETS = "b d f g h k l m n p r s t v w z br dr fl gr kl pl st tr sh th".split()
 VOWELS = "a e i o u a e i o u ai ee oo".split()

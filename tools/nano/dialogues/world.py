@@ -8,23 +8,35 @@ import random
 from dataclasses import dataclass
 
 LANDS = "Velmara Tordane Ossia Brindle Quell Marenth Lunara Kesh Fallow Pindor".split()
-TOWNS = """Lorrin Tamsel Harrow Bellmoor Sandwick Ostrey Pellin Greywater Mossford Calder Dunmere Elmsby
-Farrow Glenna Hollin Ivydale Jorvel Kestrel Linden Marrow Norwell Oakhaven Pinewick Redfern Stillbrook
-Thornby Umber Wexley Yarrow Zephyr""".split()
+TOWNS = """
+Lorrin Tamsel Harrow Bellmoor Sandwick Ostrey Pellin Greywater Mossford Calder Dunmere Elmsby
+Farrow Glenna Hollin Ivydale Jorvel Kestrel Linden Marrow Norwell Oakhaven Pinewick Redfern
+Stillbrook Thornby Umber Wexley Yarrow Zephyr
+""".split()
 RIVERS = "Tarn Sill Mellow Brisk Aldra Vesper Coil Onna Rilla Dapple Ember Fenna Luth Wend".split()
-FIRST = """Ada Bram Celia Dorin Elsa Falk Greta Hollis Inga Joren Kalle Lisbet Milo Nessa Orin Petra Rufus
-Selma Tobin Ursa Vigo Wilma Xandra Yorick Zelda Anton Berta Corin Della Emil Frieda Gustav Hedda Igor Jutta
-Konrad Lotte Magnus Nadia Osric""".split()
-LAST = """Fen Marsh Holt Reed Stone Vale Brook Thorn Hale Moor Finch Birch Lark Flint Dale Wren Ashby Crane
-Penn Rook""".split()
-ANIMALS = """mirrin tolka brundle pifflin sarrow wibbet glome hossel quirl dandrel fennick lumpet ostle
-rakka snibbit tuffin velk wollo yimble zorrel barrak crimble drusk elvet gribbin""".split()
-FOODS = """tarro brallen sweetroot pomble kessie linfa nokka pashel rindle sofka tibbick umfa vanta wimmel
-yolken zeppa belmo charn dorrel fizzle grumpin hobcake jellop kranz lomba""".split()
+FIRST = """
+Ada Bram Celia Dorin Elsa Falk Greta Hollis Inga Joren Kalle Lisbet Milo Nessa Orin Petra Rufus
+Selma Tobin Ursa Vigo Wilma Xandra Yorick Zelda Anton Berta Corin Della Emil Frieda Gustav Hedda
+Igor Jutta Konrad Lotte Magnus Nadia Osric
+""".split()
+LAST = """
+Fen Marsh Holt Reed Stone Vale Brook Thorn Hale Moor Finch Birch Lark Flint Dale Wren Ashby
+Crane Penn Rook
+""".split()
+ANIMALS = """
+mirrin tolka brundle pifflin sarrow wibbet glome hossel quirl dandrel fennick lumpet ostle rakka
+snibbit tuffin velk wollo yimble zorrel barrak crimble drusk elvet gribbin
+""".split()
+FOODS = """
+tarro brallen sweetroot pomble kessie linfa nokka pashel rindle sofka tibbick umfa vanta wimmel
+yolken zeppa belmo charn dorrel fizzle grumpin hobcake jellop kranz lomba
+""".split()
 
 COLOURS = "red blue green yellow purple white black brown grey pink orange silver golden".split()
-JOBS = """baker farmer teacher doctor sailor miller painter singer writer tailor carpenter gardener fisher
-pilot judge clerk cook smith""".split()
+JOBS = """
+baker farmer teacher doctor sailor miller painter singer writer tailor carpenter gardener fisher
+pilot judge clerk cook smith
+""".split()
 HABITATS = ["forests", "caves", "rivers", "hills", "deserts", "swamps", "meadows", "old trees"]
 DIETS = ["leaves", "berries", "fish", "nuts", "grass", "insects", "roots", "honey", "seeds"]
 SOUNDS = ["hums", "clicks", "howls", "chirps", "barks", "whistles", "squeaks", "purrs"]
