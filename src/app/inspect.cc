@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "app/commands.h"
+#include "app/default_pair.h"
 #include "model/model.h"
 
 namespace outrider {
@@ -137,7 +138,8 @@ Command add_inspect(CLI::App& app) {
     bool json = false;
   };
   const auto options = std::make_shared<Options>();
-  app.add_option("file", options->path, "GGUF file; any part of a split one")->required();
+  app.add_option("file", options->path,
+                 "GGUF file, any part of a split one (default: Outrider's sample model)");
   app.add_option("-c,--ctx-size", options->context, "Positions to compute memory for")
       ->check(CLI::Range(1u, 1u << 20))
       ->capture_default_str();
@@ -146,6 +148,11 @@ Command add_inspect(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--json", options->json, "Print one JSON object");
   return [options]() -> Result<int> {
+    if (options->path.empty()) {
+      const auto pair = default_pair();
+      if (!pair) return pair.error();
+      options->path = pair->target;
+    }
     options->kv_format = options->kv_type == "f32" ? KvFormat::kF32 : KvFormat::kF16;
     const auto report = inspect_file(*options);
     if (!report) return report.error();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "app/default_pair.h"
 #include "cpu/backend.h"
 #include "platform/thread_pool.h"
 
@@ -35,10 +36,26 @@ bool names_a_drafter(const std::string& name) {
          (name.starts_with("mtp-") || name.find("assistant") != std::string::npos);
 }
 
+// What the options name or leave to be found; without a drafter if there is none.
+Result<ModelPair> named_pair(const ModelOptions& options) {
+  ModelPair pair{options.target, options.drafter};
+  if (pair.target.empty()) {
+    auto sample = default_pair();
+    if (!sample) return sample;
+    pair.target = sample->target;
+    if (pair.drafter.empty()) pair.drafter = sample->drafter;
+  } else if (pair.drafter.empty()) {
+    pair.drafter = find_drafter_beside(pair.target);
+  }
+  if (options.no_drafter) pair.drafter.clear();
+  return pair;
+}
+
 }  // namespace
 
 void add_model_options(CLI::App& app, ModelOptions& o) {
-  app.add_option("-m,--model", o.target, "GGUF file of the model")->required()->group("Model");
+  app.add_option("-m,--model", o.target, "GGUF file of the model (default: Outrider's sample pair)")
+      ->group("Model");
   app.add_option(
          "-d,--model-draft,--mtp-head", o.drafter,
          "GGUF file of its MTP assistant (also -md; default: one beside the model that fits)")
@@ -78,14 +95,10 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
   runtime.context = options.context;
   const CpuOptions cpu{.threads = options.threads > 0 ? options.threads : usable_cores(),
                        .integer_activations = !options.float_activations};
-  std::string drafter = options.drafter;
-  if (options.no_drafter) {
-    drafter.clear();
-  } else if (drafter.empty()) {
-    drafter = find_drafter_beside(options.target);
-  }
+  const auto pair = named_pair(options);
+  if (!pair) return pair.error();
   return Runtime::load(
-      options.target, drafter, runtime,
+      pair->target, pair->drafter, runtime,
       [&](const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
         auto backend = CpuBackend::create(layout, limits, cpu);
         if (!backend) return backend.error();

@@ -14,7 +14,7 @@ class App;
 namespace outrider {
 
 struct ModelOptions {
-  std::string target;
+  std::string target;   // empty: the pair that comes with Outrider
   std::string drafter;  // empty: one beside the target is used if it fits
   std::uint32_t context = 4096;
   std::uint32_t threads = 0;  // 0: all usable cores

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/commands.h"
+#include "app/default_pair.h"
 #include "app/tokenize.h"
 #include "format/gguf.h"
 #include "text/detokenizer.h"
@@ -44,7 +45,13 @@ bool is_space(char c) {
 }
 
 Result<int> run(const TokenizeOptions& options) {
-  const auto file = GgufFile::open(options.model);
+  std::string model = options.model;
+  if (model.empty()) {
+    const auto pair = default_pair();
+    if (!pair) return pair.error();
+    model = pair->target;
+  }
+  const auto file = GgufFile::open(model);
   if (!file) return file.error();
   const auto vocabulary = vocabulary_from_gguf(*file);
   if (!vocabulary) return vocabulary.error();
@@ -98,7 +105,8 @@ Result<std::string> decode_ids(const Vocabulary& vocabulary, std::string_view te
 
 Command add_tokenize(CLI::App& app) {
   const auto options = std::make_shared<TokenizeOptions>();
-  app.add_option("-m,--model", options->model, "GGUF file with the vocabulary")->required();
+  app.add_option("-m,--model", options->model,
+                 "GGUF file with the vocabulary (default: Outrider's sample pair)");
   app.add_flag("--decode", options->decode, "Turn ids on standard input into text");
   app.add_flag("--special", options->special,
                "Recognise special tokens such as <|turn> in the text; with --decode, show them");
