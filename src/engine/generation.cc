@@ -24,7 +24,7 @@ class Generation {
  public:
   Generation(Runtime& runtime, const GenerationRequest& request,
              const std::function<void(TokenId)>& publish)
-      : runtime_(runtime), request_(request), publish_(publish), sampler_(request.sampling) {
+      : runtime_(runtime), request_(request), publish_(publish), history_(request.prompt) {
     result_.speculative.accepted_per_position.resize(request.draft_max);
   }
 
@@ -37,9 +37,9 @@ class Generation {
     }
     const auto sequence = runtime_.pool().open();
     const Stopwatch prompt;
-    auto judged = prefill(
-        runtime_, *sequence, request_.prompt, runtime_.options().chunk_rows,
-        [this](std::span<const float> logits, Pos next) { return sampler_.pick(logits, next); });
+    auto judged =
+        prefill(runtime_, *sequence, request_.prompt, runtime_.options().chunk_rows,
+                [this](std::span<const float> logits, Pos next) { return pick(logits, next, {}); });
     if (!judged) return judged.error();
     result_.timing.prompt_ms = prompt.ms();
 
@@ -68,9 +68,16 @@ class Generation {
       return false;
     }
     result_.tokens.push_back(token);
+    history_.push_back(token);
     publish_(token);
     const bool full = request_.prompt.size() + result_.tokens.size() > runtime_.options().context;
     return !full && (request_.tokens_max == 0 || result_.tokens.size() < request_.tokens_max);
+  }
+
+  // `drafts` lead from the last certain token to the row of these logits.
+  TokenId pick(std::span<const float> logits, Pos next, std::span<const TokenId> drafts) {
+    const PickRule rule{.params = request_.sampling, .recent = history_};
+    return sampler_.pick(logits, rule, next, drafts);
   }
 
   // Rows still free behind the token that is about to be given.
@@ -92,7 +99,7 @@ class Generation {
       auto output = runtime_.run(batch);
       if (!output) return output.error();
       const Pos next(judged.sequence.length() + 1 + static_cast<std::uint32_t>(drafts.size()));
-      const TokenId token = sampler_.pick(output->logits[0], next);
+      const TokenId token = pick(output->logits[0], next, drafts);
       if (request_.draft_p_min > 0 && probability(output->logits[0], token) < request_.draft_p_min)
         break;
       drafts.push_back(token);
@@ -116,7 +123,8 @@ class Generation {
     if (!output) return output.error();
     std::vector<TokenId> picks;
     for (std::uint32_t row = 0; row <= drafts.size(); ++row) {
-      picks.push_back(sampler_.pick(output->logits[row], Pos(first_next.value() + row)));
+      const Pos next(first_next.value() + row);
+      picks.push_back(pick(output->logits[row], next, drafts.first(row)));
     }
     const Judgement judged = std::move(pending).judge(Picks(output->step, std::move(picks)));
     count(drafts.size(), judged.accepted);
@@ -135,6 +143,7 @@ class Generation {
   Runtime& runtime_;
   const GenerationRequest& request_;
   const std::function<void(TokenId)>& publish_;
+  std::vector<TokenId> history_;  // the prompt and every token that is certain
   Sampler sampler_;
   GenerationResult result_;
 };

@@ -7,7 +7,7 @@
 
 #include "core/result.h"
 #include "engine/runtime.h"
-#include "engine/sampler.h"
+#include "sample/sampler.h"
 
 namespace outrider {
 

@@ -1,5 +1,6 @@
 // Picks tokens from logits by a rule: the scalar truth that every backend has to agree with.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,17 +22,35 @@ class Sampler {
   TokenId pick(std::span<const float> logits, const PickRule& rule, Pos pos,
                std::span<const TokenId> before = {});
 
-  // The distribution that pick draws from. With temperature 0 all of it is on one token.
+  // The distribution that pick draws from, a proposal apart. With temperature 0, which is the most
+  // likely token whatever the other filters would leave, all of it is on one token. `out` grows to
+  // as many entries as there are.
   void distribution(std::span<const float> logits, const PickRule& rule,
                     std::span<const TokenId> before, Distribution& out);
 
  private:
   struct Candidate {
-    std::uint32_t token;
+    TokenId token;
     float logit;
   };
-  std::vector<float> adjusted_;  // logits after penalties, bias and masks, where a rule has any
-  std::vector<Candidate> candidates_;  // best first
+  void filter(std::span<const float> logits, const PickRule& rule, std::span<const TokenId> before);
+  std::span<const float> adjust(std::span<const float> logits, const PickRule& rule,
+                                std::span<const TokenId> before);
+  void keep_typical(float p);
+  void keep_top_p(float p);
+  void keep_min_p(float p);
+  void keep(std::size_t count);
+  void best_to_front();
+  float log_weight(const Candidate& candidate, float temperature) const;
+  double total_weight(float temperature) const;
+  float probability(const Candidate& candidate, float temperature, double total) const;
+  TokenId verify(const Proposal& proposal, const SamplingParams& params, Pos pos);
+
+  std::vector<float> adjusted_;  // logits after bias, penalties and mask, where a rule has any
+  std::vector<float> by_token_;  // occurrences, or a draft's probabilities; 0 between uses
+  // What passed the filters so far. The best stands first, and the first `ordered_` are in order.
+  std::vector<Candidate> candidates_;
+  std::size_t ordered_ = 0;
 };
 
 // Probability of `token` under softmax(logits), over the full distribution.
@@ -42,7 +61,11 @@ struct TokenLogProb {
   float log_probability;  // natural logarithm, of softmax(logits) unfiltered
 };
 
-// The `count` likeliest tokens, best first, ties by lowest id; `out` is overwritten.
+// The likeliest token, ties by lowest id; token 0 where none can be picked.
+TokenId most_likely(std::span<const float> logits);
+
+// The `count` likeliest tokens, best first, ties by lowest id; fewer where fewer can be picked.
+// `out` is overwritten.
 void most_likely(std::span<const float> logits, std::uint32_t count,
                  std::vector<TokenLogProb>& out);
 float log_probability(std::span<const float> logits, TokenId token);
