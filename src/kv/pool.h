@@ -1,11 +1,15 @@
-// The KV pool: pages, the sequences that own them, and the only two ways to reach them.
+// The KV pool: pages, the sequences that hold them, and the only ways to reach them.
 //
-//   KvView    read:  page tables and visible length of ONE sequence, as one value
-//   KvAppend  write: room for this step's rows; whatever is not committed never happened
+//   KvView      read:  page tables and visible length of ONE sequence, as one value
+//   KvAppend    write: room for this step's rows; whatever is not committed never happened
+//   KvSnapshot  keep:  what a sequence holds now, to begin other sequences with
 //
 // There is no stream axis and no batch axis here. A sequence is an object, so "which slot" cannot
 // be an offset that somebody forgets to add. The bytes themselves belong to the backend; this is
 // who may use which.
+//
+// Pages are shared by reference count: full pages as they are, and a page that is only partly full
+// is copied by whoever appends to it while others hold it.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -16,7 +20,9 @@
 
 #include "core/contract.h"
 #include "core/id.h"
+#include "core/inline_vector.h"
 #include "core/result.h"
+#include "kv/counted_pages.h"
 #include "kv/layout.h"
 
 namespace outrider {
@@ -46,10 +52,22 @@ class KvView {
 struct KvLimits {
   std::uint32_t global_pages;   // physical pages, the padding page included
   std::uint32_t sliding_pages;  // likewise
-  std::uint32_t window;         // positions a sliding layer sees, itself included
+  // Positions that a row on a sliding layer sees, its own included: the most of target and drafter.
+  // The next row sees the last window - 1 committed positions. One more is kept, so that a sequence
+  // can be restored one row short and that row computed again.
+  std::uint32_t window;
   std::uint32_t sequence_rows;  // positions one sequence may reach
 };
 
+// The first `rows` positions of a page, to be copied before the rows of a launch are written.
+struct PageCopy {
+  KvGroup group = KvGroup::kGlobal;
+  PageId from{0};
+  PageId to{0};
+  std::uint32_t rows = 0;
+};
+
+// Between appends it holds exactly the pages of its committed rows, less those behind the window.
 class Sequence {
  public:
   Sequence(const Sequence&) = delete;  // stays put: views and appends point into it
@@ -58,6 +76,7 @@ class Sequence {
 
   SeqId id() const { return id_; }
   std::uint32_t length() const { return length_; }  // committed rows only
+  // Good until the next append: the launch that runs it may have yet to copy a page of it.
   KvView view() const { return {tables(), length_}; }
 
  private:
@@ -69,27 +88,38 @@ class Sequence {
   SeqId id_;
   KvPool& pool_;
   std::uint32_t length_ = 0;
-  std::uint32_t sliding_freed_ = 0;  // sliding pages before this index went back to the pool
+  std::uint32_t sliding_first_ = 0;  // sliding pages before this index were let go
+  bool appending_ = false;
+  // Of the open append: at most the page that holds position length, once per group.
+  InlineVector<PageCopy, kKvGroups> copies_;
   // Reserved to the sequence's limit at birth, so a view outlives later appends.
   std::array<std::vector<PageId>, kKvGroups> pages_;
 };
 
-// Room for rows of one sequence. Dropped uncommitted, it never happened.
+// Room for rows of one sequence, which has one append open at a time and outlives it. Dropped
+// uncommitted, it never happened: the sequence is as it was, whether or not a launch ran.
 class [[nodiscard]] KvAppend {
  public:
   KvAppend(KvAppend&& other) noexcept
       : sequence_(std::exchange(other.sequence_, nullptr)), rows_(other.rows_) {}
   KvAppend& operator=(KvAppend&&) = delete;
-  ~KvAppend() = default;
+  ~KvAppend();
 
   const Sequence& sequence() const { return *sequence_; }
   std::uint32_t rows() const { return rows_; }
   Pos pos(std::uint32_t row) const { return Pos(sequence_->length_ + row); }
   // What a new row may attend to: the committed prefix and its own chunk up to itself.
   KvView visible(std::uint32_t row) const { return {sequence_->tables(), pos(row).value() + 1}; }
+  // At most one per group: pages that others hold too and that the new rows are written behind.
+  // The launch that brings these rows makes the copies first, those of all its sequences before it
+  // writes any row. Borrowed until the room is committed or dropped.
+  std::span<const PageCopy> copies() const {
+    return {sequence_->copies_.begin(), sequence_->copies_.size()};
+  }
 
-  // The first `accepted` rows stand; the others are gone. Sliding pages that no later row can see
-  // are freed.
+  // The launch ran, copies included: the first `accepted` rows stand and the others are gone.
+  // Sliding pages that no later row can see are let go. With no row accepted, the sequence still
+  // goes on with its copies; who can't say that the launch ran drops the room instead.
   void commit(std::uint32_t accepted) &&;
 
  private:
@@ -99,6 +129,40 @@ class [[nodiscard]] KvAppend {
   std::uint32_t rows_;
 };
 
+// What a sequence held at one length, for as long as this lives, whatever becomes of the sequence.
+// The pool outlives it.
+class [[nodiscard]] KvSnapshot {
+ public:
+  KvSnapshot(KvSnapshot&& other) noexcept { swap(other); }
+  KvSnapshot& operator=(KvSnapshot&& other) noexcept {
+    KvSnapshot taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~KvSnapshot();
+
+  std::uint32_t length() const { return length_; }
+  // A sequence can be restored to any length from here to length(). It is length() - 1 or less,
+  // unless the snapshot is of a sequence that was itself restored and has not grown since.
+  std::uint32_t shortest() const { return shortest_; }
+  // The pages it holds: all global ones, and the sliding ones that hold the window.
+  std::span<const PageId> pages(KvGroup group) const {
+    return pages_[static_cast<std::size_t>(group)];
+  }
+
+ private:
+  friend class KvPool;
+  explicit KvSnapshot(KvPool& pool) : pool_(&pool) {}
+  void swap(KvSnapshot& other) noexcept;
+
+  KvPool* pool_ = nullptr;
+  std::uint32_t length_ = 0;
+  std::uint32_t shortest_ = 0;
+  std::uint32_t sliding_first_ = 0;  // index of the first sliding page held
+  std::array<std::vector<PageId>, kKvGroups> pages_;
+};
+
+// Appending, committing and restoring allocate nothing.
 class KvPool {
  public:
   explicit KvPool(KvLimits limits);
@@ -114,24 +178,37 @@ class KvPool {
   // failure.
   Result<KvAppend> append(Sequence& sequence, std::uint32_t rows);
 
+  // No append of the sequence is open: what it would write is not there yet.
+  KvSnapshot snapshot(const Sequence& sequence);
+  // Makes `empty`, a sequence of this pool without rows, hold the first `rows` of the snapshot,
+  // snapshot.shortest() to snapshot.length() of them. No page is taken or copied.
+  void restore(Sequence& empty, const KvSnapshot& snapshot, std::uint32_t rows);
+
   // A page nobody owns, with nothing visible. Padding rows read and write it, so padding is never
   // index -1.
   KvView padding() const { return {{padding_, padding_}, 0}; }
   static constexpr PageId padding_page() { return PageId(0); }
 
-  std::uint32_t free_pages(KvGroup group) const {
-    return static_cast<std::uint32_t>(free_[static_cast<std::size_t>(group)].size());
-  }
+  std::uint32_t free_pages(KvGroup group) const { return of(group).free(); }
+  // How many sequences, snapshots and open appends hold a page; 0 for a free one and for the
+  // padding page.
+  std::uint32_t references(KvGroup group, PageId page) const { return of(group).references(page); }
 
  private:
   friend class Sequence;
   friend class KvAppend;
-  void give_back(KvGroup group, PageId page);
+  friend class KvSnapshot;
+  CountedPages& of(KvGroup group) { return pages_[static_cast<std::size_t>(group)]; }
+  const CountedPages& of(KvGroup group) const { return pages_[static_cast<std::size_t>(group)]; }
+  bool must_copy_tail(const Sequence& sequence, KvGroup group) const;
+  void keep_copies(Sequence& sequence);
+  void undo_copies(Sequence& sequence);
+  void free_past_length(Sequence& sequence);
   void free_behind_window(Sequence& sequence);
 
   KvLimits limits_;
   std::uint32_t next_id_ = 0;
-  std::array<std::vector<PageId>, kKvGroups> free_;
+  std::array<CountedPages, kKvGroups> pages_;
   std::vector<PageId> padding_{padding_page()};
 };
 

@@ -155,8 +155,11 @@ TEST(Pending, dropped_unjudged_it_never_happened) {
   const auto a = pool.open();
   grow(pool, *a, 10);
   for (int time = 0; time < 3; ++time) {
+    {
+      TargetBatch batch(StepId(1));
+      const Pending dropped = batch.add(room_of(pool, *a, 3), tokens({1}), tokens({2, 3}));
+    }
     TargetBatch batch(StepId(1));
-    const Pending dropped = batch.add(room_of(pool, *a, 3), tokens({1}), tokens({2, 3}));
     const KvAppend unfinished = batch.add_unfinished(room_of(pool, *a, 2), tokens({1, 2}));
   }
   EXPECT_EQ(a->length(), 10u);
