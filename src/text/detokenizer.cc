@@ -5,8 +5,6 @@
 namespace outrider {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
-
 void append_with_spaces(std::string_view text, std::string& out) {
   for (std::size_t at = text.find(kSpaceMark); at != std::string_view::npos;
        at = text.find(kSpaceMark)) {
@@ -43,13 +41,7 @@ std::string Detokenizer::push(TokenId id) {
   append_bytes(*vocabulary_, id, options_, pending_);
   std::string ready;
   std::string_view rest = pending_;
-  while (!rest.empty()) {
-    const Utf8Front front = utf8_front(rest);
-    if (front.kind == Utf8Front::Kind::kCut) break;
-    const bool whole = front.kind == Utf8Front::Kind::kCharacter;
-    ready.append(whole ? rest.substr(0, front.bytes) : kReplacement);
-    rest.remove_prefix(front.bytes);
-  }
+  replaced_ += take_characters(rest, ready);
   pending_.erase(0, pending_.size() - rest.size());
   return ready;
 }
@@ -57,7 +49,8 @@ std::string Detokenizer::push(TokenId id) {
 std::string Detokenizer::flush() {
   if (pending_.empty()) return {};
   pending_.clear();
-  return std::string(kReplacement);
+  ++replaced_;
+  return std::string(kReplacementCharacter);
 }
 
 std::string decode_bytes(const Vocabulary& vocabulary, std::span<const TokenId> ids,

@@ -1,5 +1,6 @@
 // Turns token ids back into text, one at a time while a model produces them.
 #pragma once
+#include <cstddef>
 #include <span>
 #include <string>
 
@@ -26,11 +27,14 @@ class Detokenizer {
   // At the end: U+FFFD if a character was left incomplete, else nothing. Ready for the next text
   // then.
   std::string flush();
+  // How many U+FFFD stand for bytes that were no character, in all that came out so far.
+  std::size_t replaced() const { return replaced_; }
 
  private:
   const Vocabulary* vocabulary_;
   DetokenizerOptions options_;
   std::string pending_;  // the beginning of a character
+  std::size_t replaced_ = 0;
 };
 
 // The exact bytes that `ids` stand for, well-formed or not. Undoes Tokenizer::encode, except that a

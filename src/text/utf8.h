@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace outrider {
@@ -39,6 +40,23 @@ inline Utf8Front utf8_front(std::string_view text) {
     high = 0xBF;
   }
   return {Utf8Front::Kind::kCharacter, length};
+}
+
+inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
+
+// Moves the characters at the front of `rest` to `out`, U+FFFD in place of each invalid part. What
+// stays in `rest` is the beginning of a character or nothing. Returns how many parts were replaced.
+inline std::size_t take_characters(std::string_view& rest, std::string& out) {
+  std::size_t replaced = 0;
+  while (!rest.empty()) {
+    const Utf8Front front = utf8_front(rest);
+    if (front.kind == Utf8Front::Kind::kCut) break;
+    const bool whole = front.kind == Utf8Front::Kind::kCharacter;
+    out.append(whole ? rest.substr(0, front.bytes) : kReplacementCharacter);
+    if (!whole) ++replaced;
+    rest.remove_prefix(front.bytes);
+  }
+  return replaced;
 }
 
 }  // namespace outrider
