@@ -18,6 +18,12 @@ enum class KvSide : std::uint32_t { kKey = 0, kValue = 1 };
 inline constexpr std::size_t kKvGroups = 2;
 inline constexpr std::uint32_t kPageRows = 64;  // positions per page
 
+// Page counts of both groups.
+struct KvPages {
+  std::uint32_t global;
+  std::uint32_t sliding;
+};
+
 constexpr std::size_t kv_value_bytes(KvFormat format) {
   return format == KvFormat::kF32 ? 4 : 2;
 }

@@ -22,12 +22,6 @@ struct PrefixRoot {
   friend bool operator==(PrefixRoot, PrefixRoot) = default;
 };
 
-// Page counts of both groups.
-struct KvPages {
-  std::uint32_t global;
-  std::uint32_t sliding;
-};
-
 // Where a new sequence can begin.
 struct PrefixMatch {
   const KvSnapshot& snapshot;  // borrowed until the cache is next changed
