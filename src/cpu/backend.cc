@@ -28,6 +28,7 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::create(const KvLayout& layout,
 
 template <class Shape>
 Result<void> CpuBackend::reserve_space(const PlanSet<Shape>& plans, AlignedBuffer& space) {
+  if (auto packed = weights_.status(); !packed) return packed;
   auto workspace = AlignedBuffer::allocate(plans.workspace_bytes(), "the workspace");
   if (!workspace) return workspace.error();
   space = std::move(*workspace);

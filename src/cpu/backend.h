@@ -5,6 +5,7 @@
 
 #include "cpu/buffer.h"
 #include "cpu/kernels.h"
+#include "cpu/packed_weights.h"
 #include "cpu/program.h"
 #include "cpu/recorder.h"
 #include "step/backend.h"
@@ -22,10 +23,10 @@ class CpuBackend final : public Backend {
                                                     const CpuKernels& kernels);
 
   std::unique_ptr<TargetRecorder> record(TargetShape shape) override {
-    return make_cpu_recorder(shape, options_);
+    return make_cpu_recorder(shape, options_, weights_);
   }
   std::unique_ptr<DraftRecorder> record(DraftShape shape) override {
-    return make_cpu_recorder(shape, options_);
+    return make_cpu_recorder(shape, options_, weights_);
   }
   Plan<TargetShape> finish(std::unique_ptr<TargetRecorder> recorder) override {
     return finish_cpu_plan(std::move(recorder));
@@ -55,7 +56,11 @@ class CpuBackend final : public Backend {
     std::uint32_t count = 0;
   };
   CpuBackend(const KvLayout& layout, const CpuOptions& options, const CpuKernels& kernels)
-      : layout_(layout), options_(options), kernels_(kernels), pool_(options.threads) {}
+      : layout_(layout),
+        options_(options),
+        kernels_(kernels),
+        pool_(options.threads),
+        weights_(kernels_, pool_) {}
 
   template <class Shape>
   Result<void> reserve_space(const PlanSet<Shape>& plans, AlignedBuffer& space);
@@ -70,6 +75,7 @@ class CpuBackend final : public Backend {
   CpuOptions options_;
   CpuKernels kernels_;
   ThreadPool pool_;
+  PackedWeights weights_;
   AlignedBuffer arenas_[kKvGroups];
   AlignedBuffer target_space_, draft_space_, thread_scratch_;
   std::size_t thread_scratch_bytes_ = 0;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/result.h"
+#include "platform/memory.h"
 
 namespace outrider {
 
@@ -15,14 +16,17 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   static Result<AlignedBuffer> allocate(std::size_t bytes, const char* what) {
-    constexpr std::size_t kAlignment = 64;
+    constexpr std::size_t kCacheLine = 64, kHugePage = std::size_t{2} << 20;
+    const bool large = bytes >= 2 * kHugePage;
+    const std::size_t alignment = large ? kHugePage : kCacheLine;
     AlignedBuffer buffer;
-    buffer.size_ = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    buffer.data_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, buffer.size_)));
+    buffer.size_ = (bytes + alignment - 1) / alignment * alignment;
+    buffer.data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, buffer.size_)));
     if (buffer.size_ > 0 && buffer.data_ == nullptr) {
       return Error{ErrorCode::kExhausted,
                    fmt::format("there is no memory for {} ({} MiB)", what, bytes >> 20)};
     }
+    if (large) prefer_huge_pages(buffer.bytes());
     return buffer;
   }
   std::byte* data() const { return data_.get(); }

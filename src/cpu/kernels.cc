@@ -9,6 +9,7 @@ CpuKernels chosen_table() {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   CpuKernels table{};
   add_dot_kernels(table);
+  add_packed_kernels(table);
   add_row_kernels(table);
   add_attention_kernels(table);
   return table;

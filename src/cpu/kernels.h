@@ -11,17 +11,20 @@
 #include <vector>
 
 #include "core/id.h"
+#include "cpu/packed.h"
 #include "kv/layout.h"
 #include "quant/codes.h"
 
 namespace outrider {
 
-// 32 activations rounded to eight bits: value ~ scale * code. `sum` is scale * (sum of the codes)
-// of each half, which a weight's offsets are multiplied with.
+// 32 activations rounded to eight bits: value ~ scale * code, and the sums of codes that offsets
+// and zero points of weights are multiplied with.
 struct CodeActivation32 {
   std::int8_t code[32];
   float scale;
-  float sum[2];
+  float sum;                 // scale * sum of all codes
+  std::int32_t minus_sum8;   // -8 * sum of all codes
+  std::int16_t half_sum[2];  // of each half's codes
 };
 
 // One weight row against many activation rows: out[i * out_stride] = w . x[i * x_stride], for i <
@@ -45,6 +48,20 @@ struct CodeDots {
   std::uint32_t rows;
 };
 
+// Groups of packed weight rows against activation rows: out[i * out_stride + c] = w[c] . x[i *
+// x_stride], for i < rows and c < groups * the table's packed_group. A row of no columns has sums
+// of no defined value.
+struct PackedDots {
+  const std::byte* w;
+  std::size_t groups;
+  const CodeActivation32* x;
+  std::size_t x_stride;  // blocks
+  std::size_t blocks;    // of 32 columns
+  float* out;
+  std::size_t out_stride;
+  std::uint32_t rows;
+};
+
 // One query head over the keys of one KV head. Key position p stands in row p % 64 of page pages[p
 // / 64].
 struct HeadAttention {
@@ -63,6 +80,8 @@ struct CpuKernels {
 
   void (*dot_floats)(const FloatDots& job);
   void (*dot_codes)(const CodeDots& job);
+  std::size_t packed_group;  // weight rows in a group of packed rows
+  void (*dot_packed)(PackedFormat format, const PackedDots& job);
   // width is a multiple of 32.
   void (*round_to_codes)(const float* x, std::size_t width, CodeActivation32* out);
   void (*widen_f16)(const std::uint16_t* x, std::size_t width, float* out);
@@ -90,6 +109,7 @@ std::vector<CpuKernels> all_cpu_kernels();
 
 // What each kernel file adds for the currently chosen target.
 void add_dot_kernels(CpuKernels& table);
+void add_packed_kernels(CpuKernels& table);
 void add_row_kernels(CpuKernels& table);
 void add_attention_kernels(CpuKernels& table);
 

@@ -67,6 +67,10 @@ void dot_floats(const FloatDots& job) {
   }
 }
 
+float half_sum(const CodeActivation32& x, std::size_t half) {
+  return x.scale * static_cast<float>(x.half_sum[half]);
+}
+
 #if HWY_TARGET == HWY_SCALAR
 
 void dot_codes(const CodeDots& job) {
@@ -80,7 +84,7 @@ void dot_codes(const CodeDots& job) {
         for (std::size_t i = half * 16; i < half * 16 + 16; ++i)
           products += w.code[i] * x[b].code[i];
         sum += static_cast<float>(products) * (w.scale[half] * x[b].scale) +
-               w.offset[half] * x[b].sum[half];
+               w.offset[half] * half_sum(x[b], half);
       }
     }
     job.out[row * job.out_stride] = sum;
@@ -120,7 +124,7 @@ void dot_code_tile(const CodeDots& job, std::uint32_t row) {
       }
     }
     for (std::size_t r = 0; r < kRows; ++r) {
-      offsets[r] += w.offset[0] * x[r][b].sum[0] + w.offset[1] * x[r][b].sum[1];
+      offsets[r] += w.offset[0] * half_sum(x[r][b], 0) + w.offset[1] * half_sum(x[r][b], 1);
     }
   }
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -168,8 +172,7 @@ void round_to_codes(const float* x, std::size_t width, CodeActivation32* out) {
     const CodeStep step = code_step(values);
     block.scale = step.scale;
     if (step.inverse == 0) {
-      for (std::int8_t& code : block.code) code = 0;
-      block.sum[0] = block.sum[1] = step.scale;
+      block = {.code = {}, .scale = step.scale, .sum = step.scale, .minus_sum8 = 0, .half_sum = {}};
       continue;
     }
     for (std::size_t half = 0; half < 2; ++half) {
@@ -180,8 +183,11 @@ void round_to_codes(const float* x, std::size_t width, CodeActivation32* out) {
         sum = hn::Add(sum, code);
         hn::StoreU(hn::DemoteTo(d8, code), d8, block.code + i);
       }
-      block.sum[half] = block.scale * static_cast<float>(hn::GetLane(hn::SumOfLanes(d32, sum)));
+      block.half_sum[half] = static_cast<std::int16_t>(hn::GetLane(hn::SumOfLanes(d32, sum)));
     }
+    const std::int32_t total = block.half_sum[0] + block.half_sum[1];
+    block.sum = block.scale * static_cast<float>(total);
+    block.minus_sum8 = -8 * total;
   }
 }
 

@@ -33,9 +33,10 @@ TEST(Tables, every_instruction_set_of_this_machine_is_named_once_and_complete) {
   std::set<std::string> names;
   for (const CpuKernels& k : all_cpu_kernels()) {
     EXPECT_TRUE(names.insert(k.target).second) << k.target;
-    EXPECT_TRUE(k.dot_floats && k.dot_codes && k.round_to_codes && k.widen_f16 && k.widen_bf16 &&
-                k.narrow_f16 && k.rms_norm && k.geglu && k.add && k.scale && k.softcap &&
-                k.rotate && k.attend_f32 && k.attend_f16)
+    EXPECT_TRUE(k.dot_floats && k.dot_codes && k.dot_packed && k.packed_group > 0 &&
+                k.round_to_codes && k.widen_f16 && k.widen_bf16 && k.narrow_f16 && k.rms_norm &&
+                k.geglu && k.add && k.scale && k.softcap && k.rotate && k.attend_f32 &&
+                k.attend_f16)
         << k.target;
   }
   ASSERT_FALSE(names.empty());
@@ -154,8 +155,8 @@ Sums dot_codes_in_double(const std::vector<CodeBlock32>& w, const CodeActivation
       sums.magnitude += std::abs(term);
     }
     for (std::size_t half = 0; half < 2; ++half) {
-      const double term =
-          static_cast<double>(w[b].offset[half]) * static_cast<double>(x[b].sum[half]);
+      const double term = static_cast<double>(w[b].offset[half]) * static_cast<double>(x[b].scale) *
+                          x[b].half_sum[half];
       sums.value += term;
       sums.magnitude += std::abs(term);
     }
@@ -193,7 +194,7 @@ TEST(DotCodes, whole_numbers_are_summed_exactly_even_at_the_ends_of_their_range)
           std::fill_n(w[b].scale, 2, 1.0f);
           std::fill_n(w[b].offset, 2, -0.0f);
           x[b].scale = 1;
-          x[b].sum[0] = x[b].sum[1] = static_cast<float>(16 * activation);
+          x[b].half_sum[0] = x[b].half_sum[1] = static_cast<std::int16_t>(16 * activation);
           for (std::size_t i = 0; i < 32; ++i) {
             w[b].code[i] = static_cast<std::int8_t>(weight + (i == 5 && weight < 127 ? 1 : 0));
             x[b].code[i] = static_cast<std::int8_t>(activation);
@@ -279,8 +280,10 @@ TEST(RoundToCodes, a_value_is_off_by_half_a_step_at_most_and_the_sums_are_of_the
           ASSERT_NEAR(block.scale * static_cast<float>(block.code[i]), values[i],
                       block.scale * static_cast<float>(0.5 + 127 * 4 * kRounding));
         }
-        ASSERT_EQ(block.sum[0], block.scale * static_cast<float>(sums[0]));
-        ASSERT_EQ(block.sum[1], block.scale * static_cast<float>(sums[1]));
+        ASSERT_EQ(block.half_sum[0], sums[0]);
+        ASSERT_EQ(block.half_sum[1], sums[1]);
+        ASSERT_EQ(block.minus_sum8, -8 * (sums[0] + sums[1]));
+        ASSERT_EQ(block.sum, block.scale * static_cast<float>(sums[0] + sums[1]));
       }
     }
   });
@@ -300,7 +303,7 @@ TEST(RoundToCodes, zeros_stay_zeros_and_the_tiniest_values_do_no_harm) {
           EXPECT_EQ(value, 0.0f) << size << " at " << i;
         }
       }
-      EXPECT_LE(std::abs(blocks[0].sum[0]), 2 * size);
+      EXPECT_LE(std::abs(blocks[0].sum), 2 * size);
     }
   });
 }

@@ -24,6 +24,18 @@ void pick_largest(std::span<const float> values, std::uint32_t top, float* indic
   }
 }
 
+// The codes of one activation row, from column `from` on.
+const CodeActivation32* codes_at(const CpuLaunch& launch, const Activations& x, std::size_t row,
+                                 std::size_t from = 0) {
+  const auto* codes = reinterpret_cast<const CodeActivation32*>(launch.workspace + x.codes_offset);
+  return codes + row * (x.floats.width / 32) + from / 32;
+}
+
+// `row` of the activations against groups of `w`.
+PackedDots one_row(const PackedMatrix& w, Range groups, const CodeActivation32* row, float* out) {
+  return {w.at(groups.begin), groups.end - groups.begin, row, 0, w.cols / 32, out, 0, 1};
+}
+
 }  // namespace
 
 void RoundToCodesOp::run(const CpuLaunch& launch, Share share) const {
@@ -54,6 +66,15 @@ void MatmulOp::run(const CpuLaunch& launch, Share share) const {
       }
     }
   }
+}
+
+void PackedMatmulOp::run(const CpuLaunch& launch, Share share) const {
+  const auto rows = static_cast<std::uint32_t>(launch.count(out.set));
+  const Range part = share.of(w.groups(), 16 / w.group);  // of whole cache lines of the output
+  if (rows == 0 || part.begin == part.end) return;
+  launch.kernels.dot_packed(w.format, {w.at(part.begin), part.end - part.begin,
+                                       codes_at(launch, x, 0), x.floats.width / 32, w.cols / 32,
+                                       launch.at(out, 0) + part.begin * w.group, out.stride, rows});
 }
 
 void RouteOp::run(const CpuLaunch& launch, Share share) const {
@@ -105,6 +126,27 @@ void ExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
   }
 }
 
+void PackedExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
+  const std::uint32_t height = divide_exact(stack.rows, experts);
+  const bool shared_input = x.floats.width == stack.cols;
+  const std::size_t groups = height / stack.group;
+  const Range part = share.of(groups, 16 / stack.group);
+  if (part.begin == part.end) return;
+  for (std::uint32_t expert = 0; expert < experts; ++expert) {
+    const Range own{expert * groups + part.begin, expert * groups + part.end};
+    for (std::size_t i = 0; i < launch.count(out.set); ++i) {
+      const float* ids = launch.at(route.rows, i);
+      for (std::uint32_t k = 0; k < route.top; ++k) {
+        if (ids[k] != static_cast<float>(expert)) continue;
+        const std::size_t from = shared_input ? 0 : std::size_t{k} * stack.cols;
+        float* to = launch.at(out, i) + std::size_t{k} * height + part.begin * stack.group;
+        launch.kernels.dot_packed(stack.format,
+                                  one_row(stack, own, codes_at(launch, x, i, from), to));
+      }
+    }
+  }
+}
+
 void ExpertSumOp::run(const CpuLaunch& launch, Share share) const {
   const Range part = share.of(launch.count(out.set));
   for (std::size_t i = part.begin; i < part.end; ++i) {
@@ -137,6 +179,25 @@ void ClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
       const std::uint32_t token = ordering[cluster * cluster_size + c % cluster_size];
       weights.take(token);
       weights.dot(x, {0, i, 1}, launch.at(logits, i) + token, 0);
+    }
+  }
+}
+
+void PackedClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
+  const std::size_t groups = cluster_size / table.group;  // of a cluster
+  const Range part = share.of(picked.width * groups);
+  float found[kPackedGroupMax];
+  for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
+    const float* clusters = launch.at(picked, i);
+    float* row = launch.at(logits, i);
+    for (std::size_t at = part.begin; at < part.end; ++at) {
+      const auto cluster = static_cast<std::size_t>(clusters[at / groups]);
+      const std::size_t group = cluster * groups + at % groups;
+      launch.kernels.dot_packed(table.format,
+                                one_row(table, {group, group + 1}, codes_at(launch, x, i), found));
+      for (std::size_t j = 0; j < table.group; ++j) {
+        row[ordering[group * table.group + j]] = found[j];
+      }
     }
   }
 }

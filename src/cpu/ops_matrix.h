@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "cpu/packed_weights.h"
 #include "cpu/program.h"
 #include "cpu/weight_rows.h"
 
@@ -21,6 +22,13 @@ struct MatmulOp final : CpuOp {
   void run(const CpuLaunch& launch, Share share) const override;
 };
 
+struct PackedMatmulOp final : CpuOp {
+  Activations x;
+  PackedMatrix w{};
+  Rows out;
+  void run(const CpuLaunch& launch, Share share) const override;
+};
+
 // Route rows hold `top` expert ids (as floats, exact) and then `top` weights.
 struct RouteOp final : CpuOp {
   Rows logits;
@@ -35,6 +43,15 @@ struct ExpertMatmulOp final : CpuOp {
   Weight stack;
   std::uint32_t experts;
   WeightMode mode;
+  Rows out;
+  void run(const CpuLaunch& launch, Share share) const override;
+};
+
+struct PackedExpertMatmulOp final : CpuOp {
+  Activations x;
+  Route route;
+  PackedMatrix stack{};
+  std::uint32_t experts;
   Rows out;
   void run(const CpuLaunch& launch, Share share) const override;
 };
@@ -61,6 +78,17 @@ struct ClusterLogitsOp final : CpuOp {
   std::uint32_t cluster_size;
   Weight table;
   WeightMode mode;
+  Rows logits;
+  void run(const CpuLaunch& launch, Share share) const override;
+};
+
+// The same with a table whose rows are packed in the clusters' order.
+struct PackedClusterLogitsOp final : CpuOp {
+  Activations x;
+  Rows picked;
+  std::span<const std::uint32_t> ordering;
+  std::uint32_t cluster_size;
+  PackedMatrix table{};
   Rows logits;
   void run(const CpuLaunch& launch, Share share) const override;
 };

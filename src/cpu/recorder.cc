@@ -6,8 +6,9 @@
 
 namespace outrider {
 
-CpuRecording::CpuRecording(std::size_t all_rows, std::size_t logit_rows, bool integer_activations)
-    : all_rows_(all_rows), logit_rows_(logit_rows), integer_activations_(integer_activations) {}
+CpuRecording::CpuRecording(std::size_t all_rows, std::size_t logit_rows, const CpuOptions& options,
+                           PackedWeights& weights)
+    : all_rows_(all_rows), logit_rows_(logit_rows), options_(options), weights_(&weights) {}
 
 std::size_t CpuRecording::take(std::size_t floats) {
   constexpr std::size_t kAlign = 16;  // a cache line of floats
@@ -39,7 +40,7 @@ void CpuRecording::forget_codes_of(const Rows& written) {
 WeightMode CpuRecording::mode(const Weight& weight, const Rows& in) {
   program_->thread_scratch_bytes =
       std::max(program_->thread_scratch_bytes, weight_scratch_bytes(weight));
-  return weight_mode(weight, integer_activations_ && in.width % 32 == 0);
+  return weight_mode(weight, options_.integer_activations && in.width % 32 == 0);
 }
 
 Activations CpuRecording::activations(Rows in, WeightMode mode) {
@@ -101,6 +102,12 @@ class CommonRecorder : public Interface {
   void matmul(Rows in, const Weight& w, Rows out) override {
     require(in.width == w.cols && out.width == w.rows && in.set == out.set,
             "a matrix fits its rows");
+    if (cpu_.packs(w, w.rows)) {
+      PackedMatmulOp op;
+      op.x = cpu_.activations(in, WeightMode::kCodes);
+      op.w = cpu_.weights().of(w), op.out = out;
+      return cpu_.add(op, out);
+    }
     MatmulOp op;
     op.mode = cpu_.mode(w, in);
     op.x = cpu_.activations(in, op.mode);
@@ -180,6 +187,13 @@ class CpuTargetRecorder final : public CommonRecorder<TargetRecorder, TargetShap
     require(in.width == stack.cols || in.width == route.top * stack.cols,
             "experts share a row or have one each");
     require(out.width == route.top * height, "each chosen expert has its place");
+    if (cpu().packs(stack, height)) {
+      PackedExpertMatmulOp op;
+      op.x = cpu().activations(in, WeightMode::kCodes);
+      op.stack = cpu().weights().of(stack);
+      op.route = route, op.experts = experts_, op.out = out;
+      return cpu().add(op, out);
+    }
     ExpertMatmulOp op;
     op.mode = cpu().mode(stack, in);
     op.x = cpu().activations(in, op.mode);
@@ -217,12 +231,7 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
     ClusterPickOp pick;
     pick.scores = scores, pick.picked = cpu().scratch(in.set, head.top), pick.logits = logits;
     cpu().add(pick, logits);
-    ClusterLogitsOp op;
-    op.mode = cpu().mode(table, in);
-    op.x = cpu().activations(in, op.mode);
-    op.picked = pick.picked, op.ordering = head.ordering, op.table = table, op.logits = logits;
-    op.cluster_size = divide_exact(table.rows, head.centroids.rows);
-    cpu().add(op, logits);
+    score_clusters(in, head, table, pick);
   }
   void suppress(Rows logits, std::span<const std::uint32_t> suppressed) override {
     if (suppressed.empty()) return;
@@ -230,17 +239,37 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
     op.logits = logits, op.cap = 0, op.suppressed = suppressed;
     cpu().add(op, logits);
   }
+
+ private:
+  void score_clusters(Rows in, const CentroidHead& head, const Weight& table,
+                      const ClusterPickOp& pick) {
+    const std::uint32_t size = divide_exact(table.rows, head.centroids.rows);
+    if (cpu().packs(table, size)) {
+      PackedClusterLogitsOp op;
+      op.x = cpu().activations(in, WeightMode::kCodes);
+      op.picked = pick.picked, op.ordering = head.ordering, op.logits = pick.logits;
+      op.cluster_size = size, op.table = cpu().weights().of(table, head.ordering);
+      return cpu().add(op, pick.logits);
+    }
+    ClusterLogitsOp op;
+    op.mode = cpu().mode(table, in);
+    op.x = cpu().activations(in, op.mode);
+    op.picked = pick.picked, op.ordering = head.ordering, op.logits = pick.logits;
+    op.cluster_size = size, op.table = table;
+    cpu().add(op, pick.logits);
+  }
 };
 
 }  // namespace
 
-std::unique_ptr<TargetRecorder> make_cpu_recorder(TargetShape shape, const CpuOptions& options) {
+std::unique_ptr<TargetRecorder> make_cpu_recorder(TargetShape shape, const CpuOptions& options,
+                                                  PackedWeights& weights) {
   return std::make_unique<CpuTargetRecorder>(
-      shape, CpuRecording(shape.rows, shape.logit_rows, options.integer_activations));
+      shape, CpuRecording(shape.rows, shape.logit_rows, options, weights));
 }
-std::unique_ptr<DraftRecorder> make_cpu_recorder(DraftShape shape, const CpuOptions& options) {
-  return std::make_unique<CpuDraftRecorder>(
-      shape, CpuRecording(shape.seqs, 0, options.integer_activations));
+std::unique_ptr<DraftRecorder> make_cpu_recorder(DraftShape shape, const CpuOptions& options,
+                                                 PackedWeights& weights) {
+  return std::make_unique<CpuDraftRecorder>(shape, CpuRecording(shape.seqs, 0, options, weights));
 }
 Plan<TargetShape> finish_cpu_plan(std::unique_ptr<TargetRecorder> recorder) {
   return static_cast<CpuTargetRecorder&>(*recorder).finish();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/ops_matrix.h"
+#include "cpu/packed_weights.h"
 #include "cpu/program.h"
 #include "step/plan.h"
 #include "step/recorder.h"
@@ -22,7 +23,8 @@ struct CpuOptions {
 // What both recorders share, as a mixin over the interface that a model sees.
 class CpuRecording {
  public:
-  CpuRecording(std::size_t all_rows, std::size_t logit_rows, bool integer_activations);
+  CpuRecording(std::size_t all_rows, std::size_t logit_rows, const CpuOptions& options,
+               PackedWeights& weights);
 
   Rows scratch(RowSet set, std::uint32_t width);
   std::size_t mark() const { return used_; }
@@ -36,6 +38,11 @@ class CpuRecording {
   }
   Activations activations(Rows in, WeightMode mode);
   WeightMode mode(const Weight& weight, const Rows& in);
+  // Whether the weight is multiplied in its packed form, in parts of `unit` rows.
+  bool packs(const Weight& weight, std::size_t unit) const {
+    return options_.integer_activations && weights_->packs(weight, unit);
+  }
+  PackedWeights& weights() { return *weights_; }
   Rows angles(const Rope& rope);
 
   void output(Rows logits, Rows hidden);
@@ -57,15 +64,18 @@ class CpuRecording {
     Rows rows;
   };
   std::size_t all_rows_, logit_rows_;
-  bool integer_activations_;
+  CpuOptions options_;
+  PackedWeights* weights_;
   std::size_t used_ = 0, most_ = 0;  // floats
   std::vector<Rounded> rounded_;
   std::vector<Angles> angles_;
   std::unique_ptr<CpuProgram> program_ = std::make_unique<CpuProgram>();
 };
 
-std::unique_ptr<TargetRecorder> make_cpu_recorder(TargetShape shape, const CpuOptions& options);
-std::unique_ptr<DraftRecorder> make_cpu_recorder(DraftShape shape, const CpuOptions& options);
+std::unique_ptr<TargetRecorder> make_cpu_recorder(TargetShape shape, const CpuOptions& options,
+                                                  PackedWeights& weights);
+std::unique_ptr<DraftRecorder> make_cpu_recorder(DraftShape shape, const CpuOptions& options,
+                                                 PackedWeights& weights);
 Plan<TargetShape> finish_cpu_plan(std::unique_ptr<TargetRecorder> recorder);
 Plan<DraftShape> finish_cpu_plan(std::unique_ptr<DraftRecorder> recorder);
 

@@ -50,6 +50,8 @@ class GgufFile {
   const GgufValue* value(std::string_view key) const;     // null when absent
   std::vector<std::string_view> keys() const;             // in file order; of the first part
 
+  // Whether these bytes lie in a mapped file, not in memory that was passed to parse().
+  bool is_mapped(std::span<const std::byte> part) const { return mapping_of(part) != nullptr; }
   // Hints to the system about a part of tensors' bytes; see MappedFile.
   void expect_sequential(std::span<const std::byte> part) const;
   void expect_random(std::span<const std::byte> part) const;

@@ -48,7 +48,7 @@ Weight TensorReader::matrix(const std::string& name, std::uint64_t rows, std::ui
     return {};
   }
   return {tensor->type, static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(cols),
-          tensor->bytes};
+          tensor->bytes, file_.is_mapped(tensor->bytes)};
 }
 
 Weight TensorReader::optional_matrix(const std::string& name, std::uint64_t rows,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "platform/mapped_file.h"
+#include "platform/memory.h"
 #include "platform/thread_pool.h"
 
 namespace outrider {
@@ -44,6 +45,25 @@ TEST(ThreadPool, shares_cover_everything_once) {
       EXPECT_EQ(next, count);
     }
   }
+}
+
+TEST(Memory, bytes_given_back_are_read_again_and_hints_change_nothing) {
+  const std::string path = testing::TempDir() + "/given_back";
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  for (int i = 0; i < 50000; ++i) std::fputc(i % 251, file);
+  std::fclose(file);
+  const auto mapped = MappedFile::open(path);
+  ASSERT_TRUE(mapped);
+  for (int turn = 0; turn < 2; ++turn) {
+    expect_soon(mapped->bytes());
+    for (std::size_t i = 0; i < 50000; ++i)
+      ASSERT_EQ(mapped->bytes()[i], static_cast<std::byte>(i % 251));
+    give_back(mapped->bytes().subspan(10000, 30000));
+  }
+  std::vector<std::byte> memory(100000, std::byte{3});
+  prefer_huge_pages(memory);
+  EXPECT_EQ(memory, std::vector<std::byte>(100000, std::byte{3}));
 }
 
 TEST(MappedFile, shows_the_bytes_and_says_what_is_missing) {

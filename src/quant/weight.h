@@ -16,6 +16,7 @@ struct Weight {
   std::uint32_t rows = 0;
   std::uint32_t cols = 0;
   std::span<const std::byte> bytes;
+  bool file_backed = false;  // bytes of a mapped file: memory given back is read again when needed
 
   bool empty() const { return bytes.empty(); }
   std::span<const std::byte> row(std::uint32_t r) const {
@@ -28,7 +29,7 @@ struct Weight {
   Weight slice(std::uint32_t from, std::uint32_t count) const {
     require(from <= rows && count <= rows - from, "a slice is inside its weight");
     const std::size_t stride = row_bytes(type, cols);
-    return {type, count, cols, bytes.subspan(from * stride, count * stride)};
+    return {type, count, cols, bytes.subspan(from * stride, count * stride), file_backed};
   }
 };
 
