@@ -26,6 +26,7 @@ struct GenerateOptions {
   std::uint32_t draft_max = 3;
   float draft_p_min = 0;
   bool ignore_end = false;
+  bool special = false;
   bool json = false;
 };
 
@@ -36,6 +37,7 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
                  "Tokens to generate at most (default: until the model ends its turn)")
       ->group("Generation");
   app.add_flag("--ignore-eos", o.ignore_end, "Go on past the end of the turn")->group("Generation");
+  app.add_flag("--special", o.special, "Show control tokens in the text")->group("Generation");
   app.add_flag("--json", o.json, "Print one JSON object instead of the text")->group("Generation");
   app.add_option("-s,--seed", o.sampling.seed, "Seed: the same one gives the same text")
       ->capture_default_str()
@@ -144,7 +146,7 @@ Result<int> run(const GenerateOptions& o) {
                             .draft_p_min = o.draft_p_min};
   const auto end = vocabulary->end_of_generation();
   if (!o.ignore_end) request.stop.assign(end.begin(), end.end());
-  Detokenizer detokenizer(*vocabulary);
+  Detokenizer detokenizer(*vocabulary, {.render_special = o.special});
   std::string text;
   const auto show = [&](const std::string& piece) {
     text += piece;

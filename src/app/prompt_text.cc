@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 #include <charconv>
 #include <fstream>
 #include <iostream>
@@ -44,6 +45,24 @@ Result<std::vector<TokenId>> read_ids(const std::string& list) {
   return ids;
 }
 
+Result<Conversation> read_conversation(const std::string& path) {
+  const auto text = read_text(path);
+  if (!text) return text.error();
+  const std::string source = path == "-" ? "standard input" : path;
+  boost::json::error_code failure;
+  boost::json::parse_options options;
+  options.max_depth = 2 * kChatDepthMax;  // so that our own bound is the one met
+  const auto request = boost::json::parse(*text, failure, {}, options);
+  if (failure) {
+    return Error{ErrorCode::kBadRequest,
+                 fmt::format("{} is not JSON: {}", source, failure.message())};
+  }
+  auto conversation = conversation_from_json(request);
+  if (conversation) return conversation;
+  const Error& error = conversation.error();
+  return Error{error.code, fmt::format("{}: {}", source, error.message)};
+}
+
 Conversation conversation_of(const PromptOptions& options, const std::string& text) {
   Conversation conversation;
   const auto say = [&](ChatRole role, const std::string& content) {
@@ -62,11 +81,16 @@ Conversation conversation_of(const PromptOptions& options, const std::string& te
 void add_prompt_options(CLI::App& app, PromptOptions& o) {
   app.add_option("-p,--prompt", o.text, "Text to go on from")->group("Prompt");
   app.add_option("-f,--file", o.file, "File with the prompt; -: standard input")->group("Prompt");
+  app.add_option("--messages", o.messages,
+                 "File with a conversation to go on with: JSON as chat APIs take it, with messages "
+                 "and tools; -: standard input")
+      ->group("Prompt");
   app.add_option("--tokens", o.tokens, "Prompt as token ids, as in 2,17,4; nothing is added")
       ->group("Prompt");
   app.add_flag("--chat", o.chat, "Take the prompt as a message and answer it")->group("Prompt");
   app.add_option("--system", o.system, "System prompt; with --chat")->group("Prompt");
-  app.add_flag("--thinking", o.thinking, "Let the model think first; with --chat")->group("Prompt");
+  app.add_flag("--thinking", o.thinking, "Let the model think first; with --chat or --messages")
+      ->group("Prompt");
 }
 
 ChatOptions chat_options_for(const TargetModel& target) {
@@ -86,12 +110,19 @@ ChatOptions chat_options_for(const TargetModel& target) {
 Result<std::vector<TokenId>> prompt_tokens(const PromptOptions& options, const Tokenizer& tokenizer,
                                            const TargetModel& target) {
   const int sources = (options.text.empty() ? 0 : 1) + (options.file.empty() ? 0 : 1) +
-                      (options.tokens.empty() ? 0 : 1);
+                      (options.messages.empty() ? 0 : 1) + (options.tokens.empty() ? 0 : 1);
   if (sources != 1) {
     return Error{ErrorCode::kBadRequest,
-                 "a prompt is needed: one of --prompt, --file and --tokens"};
+                 "a prompt is needed: one of --prompt, --file, --messages and --tokens"};
   }
   if (!options.tokens.empty()) return read_ids(options.tokens);
+  ChatOptions chat = chat_options_for(target);
+  chat.enable_thinking = options.thinking;
+  if (!options.messages.empty()) {
+    const auto conversation = read_conversation(options.messages);
+    if (!conversation) return conversation.error();
+    return encode_chat(tokenizer, render_chat(*conversation, chat));
+  }
   std::string text = options.text;
   if (!options.file.empty()) {
     auto read = read_text(options.file);
@@ -99,8 +130,6 @@ Result<std::vector<TokenId>> prompt_tokens(const PromptOptions& options, const T
     text = std::move(*read);
   }
   if (options.chat) {
-    ChatOptions chat = chat_options_for(target);
-    chat.enable_thinking = options.thinking;
     return encode_chat(tokenizer, render_chat(conversation_of(options, text), chat));
   }
   std::vector<TokenId> tokens = {tokenizer.bos()};

@@ -1,12 +1,17 @@
-"""Makes Hugging Face folders, target/ and assistant/, of trained parts for `outrider convert`."""
+"""Makes Hugging Face folders, target/ and assistant/, of trained parts for `outrider convert`.
+
+Plain Python: whoever ships the pair needs nothing that training needs.
+"""
 
 import argparse
 import json
 import pathlib
 import shutil
+import struct
 
 import config as c
-from tokens import tokenizer_config
+import tensor_file
+from vocabulary import tokenizer_config
 
 # For other programs too: plain conversations only. That it names preserve_thinking (July) and
 # closes an empty thought when thinking is off (the large models) tells our reader what it is.
@@ -42,21 +47,30 @@ def configuration(part):
 
 def layer_scalars(part):
     """Buffers of the classes that training leaves at one and a file has to name."""
-    import torch
-
     layers = c.LAYERS if part == "target" else c.ASSISTANT_LAYERS
-    return {f"model.layers.{i}.layer_scalar": torch.ones(1).bfloat16() for i in range(len(layers))}
+    one = struct.pack("<f", 1.0)[2:]  # a bfloat16 is the upper half of a float32
+    return {f"model.layers.{i}.layer_scalar": ("BF16", (1,), one) for i in range(len(layers))}
 
 
-def export(parts, tokenizer, part, out):
-    from safetensors.torch import load_file, save_file
+def parts_of(results, part):
+    """The files of a part in order; exits if one of those that the names promise is missing."""
+    paths = sorted(results.glob(f"{part}-part-*-of-*.safetensors"))
+    if not paths:
+        raise SystemExit(f"{results} has no {part}-part-*.safetensors")
+    count = int(paths[0].stem.rpartition("-")[2])
+    names = [f"{part}-part-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+    if [path.name for path in paths] != names:
+        raise SystemExit(f"{results} should have {', '.join(names)} and no other {part}-part")
+    return paths
 
+
+def export(results, part, out):
     out.mkdir(parents=True, exist_ok=True)
     tensors = layer_scalars(part)
-    for path in sorted(parts.glob("part-*.safetensors")):
-        tensors |= load_file(str(path))
-    save_file(tensors, str(out / "model.safetensors"), metadata={"format": "pt"})
-    shutil.copy(tokenizer / "tokenizer.json", out)
+    for path in parts_of(results, part):
+        tensors |= tensor_file.read(path)
+    tensor_file.write(out / "model.safetensors", tensors)
+    shutil.copy(results / "tokenizer.json", out)
     texts = {
         "config.json": configuration(part),
         "tokenizer_config.json": tokenizer_config(),
@@ -69,11 +83,11 @@ def export(parts, tokenizer, part, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", type=pathlib.Path, help="has tokenizer.json and the parts' folders")
+    parser.add_argument("results", type=pathlib.Path, help="what `stages.sh` brought home")
     parser.add_argument("out", type=pathlib.Path)
     arguments = parser.parse_args()
     for part in ("target", "assistant"):
-        export(arguments.work / part, arguments.work, part, arguments.out / part)
+        export(arguments.results, part, arguments.out / part)
 
 
 if __name__ == "__main__":
