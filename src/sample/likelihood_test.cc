@@ -41,6 +41,14 @@ TEST(LogProbability, agrees_with_doubles_in_any_vocabulary) {
   }
 }
 
+TEST(LogProbability, of_two_tokens_is_right_to_the_last_places) {
+  for (float x = 0; x > -20; x -= 0.013f) {
+    const std::vector<float> logits = {3, 3 + x};
+    const double want = -std::log1p(std::exp(static_cast<double>(logits[1]) - 3));
+    EXPECT_NEAR(log_probability(logits, TokenId(0)), want, 1.2e-7) << x;
+  }
+}
+
 TEST(MostLikely, are_the_best_in_order_with_their_log_probabilities) {
   std::vector<TokenLogProb> out;
   for (const std::size_t size : {1u, 30u, 64u, 200u, 5000u}) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/contract.h"
 #include "core/random.h"
@@ -100,16 +101,38 @@ void penalise(const SamplingParams& params, std::span<const std::span<const Toke
   }
 }
 
-// Sorts some more of `entries`, of which the first `ordered` already come first and in order, and
-// returns how many do now. In ever larger pieces: seldom are many of a whole vocabulary needed.
-template <class Entry, class First>
-std::size_t order_more(std::vector<Entry>& entries, std::size_t ordered, First&& first) {
-  const std::size_t count = std::min(std::max(kLogitBlock, 4 * ordered), entries.size());
-  const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(ordered);
-  const auto end = entries.begin() + static_cast<std::ptrdiff_t>(count);
-  std::nth_element(begin, end, entries.end(), first);
-  std::sort(begin, end, first);
-  return count;
+// Leaves the candidates nearest by `distance`, ties best first, up to the one with which
+// enough(weight so far, weight of all) holds; at least one, and in no order.
+template <class Candidate, class Distance, class Weight, class Enough>
+void keep_nearest(std::vector<Candidate>& candidates, Distance&& distance, Weight&& weight,
+                  Enough&& enough) {
+  // Weights by distance in steps of a 64th say which few of a whole vocabulary the end is among, so
+  // that only those are sorted. A few hundred are sorted at once.
+  constexpr std::size_t kSteps = 4096;
+  const std::size_t steps = candidates.size() <= 512 ? 1 : kSteps;
+  const auto step = [&](const Candidate& c) {
+    return std::min(static_cast<std::size_t>(std::min(distance(c), 64.0) * 64), steps - 1);
+  };
+  std::array<double, kSteps> room;
+  const auto weights = std::span(room).first(steps);
+  std::fill(weights.begin(), weights.end(), 0.0);
+  for (const Candidate& c : candidates) weights[step(c)] += weight(c);
+  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  double sum = 0;
+  std::size_t last = 0;
+  while (last + 1 < steps && !enough(sum + weights[last], total)) sum += weights[last++];
+
+  const auto begin = std::partition(candidates.begin(), candidates.end(),
+                                    [&](const Candidate& c) { return step(c) < last; });
+  const auto end =
+      std::partition(begin, candidates.end(), [&](const Candidate& c) { return step(c) == last; });
+  std::sort(begin, end, [&](const Candidate& a, const Candidate& b) {
+    const double a_distance = distance(a), b_distance = distance(b);
+    return a_distance < b_distance || (a_distance == b_distance && kBetter(a, b));
+  });
+  auto kept = begin;
+  while (kept != end && (kept == candidates.begin() || !enough(sum, total))) sum += weight(*kept++);
+  candidates.erase(kept, candidates.end());
 }
 
 }  // namespace
@@ -135,15 +158,9 @@ std::span<const float> Sampler::adjust(std::span<const float> logits, const Pick
   return adjusted;
 }
 
-void Sampler::keep(std::size_t count) {
-  candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(count), candidates_.end());
-  ordered_ = std::min(ordered_, count);
-}
-
 void Sampler::best_to_front() {
   std::iter_swap(candidates_.begin(),
                  std::min_element(candidates_.begin(), candidates_.end(), kBetter));
-  ordered_ = 1;
 }
 
 // Locally typical sampling (Meister et al. 2022): the tokens whose surprise is nearest to what is
@@ -151,51 +168,38 @@ void Sampler::best_to_front() {
 // so its distance from its expectation is that of s from its mean.
 void Sampler::keep_typical(float p) {
   const float most = candidates_.front().logit;
-  double total = 0, mean = 0;
-  for (const Candidate& c : candidates_) {
-    const auto weight = static_cast<double>(std::exp(c.logit - most));
-    total += weight;
-    mean += weight * (static_cast<double>(c.logit) - static_cast<double>(most));
-  }
-  mean = static_cast<double>(most) + mean / total;
-  const auto nearer = [mean](const Candidate& a, const Candidate& b) {
-    const double a_distance = std::abs(static_cast<double>(a.logit) - mean);
-    const double b_distance = std::abs(static_cast<double>(b.logit) - mean);
-    return a_distance < b_distance || (a_distance == b_distance && kBetter(a, b));
+  const auto weight = [most](const Candidate& c) {
+    return static_cast<double>(std::exp(c.logit - most));
   };
-  ordered_ = 0;
-  double sum = 0;
-  std::size_t kept = 0;
-  while (kept < candidates_.size() && sum <= static_cast<double>(p) * total) {
-    if (kept == ordered_) ordered_ = order_more(candidates_, ordered_, nearer);
-    sum += static_cast<double>(std::exp(candidates_[kept++].logit - most));
+  double all = 0, mean = 0;
+  for (const Candidate& c : candidates_) {
+    const double w = weight(c);
+    all += w;
+    mean += w * (static_cast<double>(c.logit) - static_cast<double>(most));
   }
-  keep(std::max<std::size_t>(kept, 1));
+  mean = static_cast<double>(most) + mean / all;
+  keep_nearest(
+      candidates_,
+      [mean](const Candidate& c) { return std::abs(static_cast<double>(c.logit) - mean); }, weight,
+      [p](double sum, double total) { return sum > static_cast<double>(p) * total; });
   best_to_front();
 }
 
 // Nucleus sampling (Holtzman et al. 2019): the most likely, until their probability reaches p.
 void Sampler::keep_top_p(float p) {
   const float most = candidates_.front().logit;
-  const auto weight = [most](const Candidate& c) {
-    return static_cast<double>(std::exp(c.logit - most));
-  };
-  double total = 0;
-  for (const Candidate& c : candidates_) total += weight(c);
-  double sum = 0;
-  std::size_t kept = 0;
-  while (kept < candidates_.size() && sum < static_cast<double>(p) * total) {
-    if (kept == ordered_) ordered_ = order_more(candidates_, ordered_, kBetter);
-    sum += weight(candidates_[kept++]);
-  }
-  keep(std::max<std::size_t>(kept, 1));
+  keep_nearest(
+      candidates_, [most](const Candidate& c) { return static_cast<double>(most - c.logit); },
+      [most](const Candidate& c) { return static_cast<double>(std::exp(c.logit - most)); },
+      [p](double sum, double total) { return sum >= static_cast<double>(p) * total; });
+  best_to_front();
 }
 
 void Sampler::keep_min_p(float p) {
   const float least = candidates_.front().logit + std::log(p);
   const auto end = std::remove_if(candidates_.begin() + 1, candidates_.end(),
                                   [least](const Candidate& c) { return c.logit < least; });
-  keep(static_cast<std::size_t>(end - candidates_.begin()));
+  candidates_.erase(end, candidates_.end());
 }
 
 void Sampler::filter(std::span<const float> logits, const PickRule& rule,
@@ -208,7 +212,6 @@ void Sampler::filter(std::span<const float> logits, const PickRule& rule,
     by_token_.resize(logits.size());
     candidates_.reserve(logits.size());
   }
-  ordered_ = 1;
   if (rule.forced) {
     require(rule.forced->value() < logits.size(), "a forced token is one of the vocabulary");
     candidates_.assign(1, {*rule.forced, 0});

@@ -39,7 +39,6 @@ class Sampler {
   void keep_typical(float p);
   void keep_top_p(float p);
   void keep_min_p(float p);
-  void keep(std::size_t count);
   void best_to_front();
   float log_weight(const Candidate& candidate, float temperature) const;
   double total_weight(float temperature) const;
@@ -48,9 +47,7 @@ class Sampler {
 
   std::vector<float> adjusted_;  // logits after bias, penalties and mask, where a rule has any
   std::vector<float> by_token_;  // occurrences, or a draft's probabilities; 0 between uses
-  // What passed the filters so far. The best stands first, and the first `ordered_` are in order.
-  std::vector<Candidate> candidates_;
-  std::size_t ordered_ = 0;
+  std::vector<Candidate> candidates_;  // what passed the filters so far; the best stands first
 };
 
 // Probability of `token` under softmax(logits), over the full distribution.

@@ -232,6 +232,27 @@ TEST(Sampler, a_pick_is_the_argmax_of_log_probability_and_gumbel_noise) {
   }
 }
 
+// Noise is one of 2^23 numbers, so two tokens can score alike. The third only makes sure that the
+// sampler does not look at them by id: it has the best logit, and noise that loses.
+TEST(Sampler, equal_scores_go_to_the_lowest_id) {
+  std::map<std::uint32_t, std::uint32_t> seen;  // noise, token
+  std::uint32_t low = 0, high = 0, loser = 0;
+  for (std::uint32_t token = 0; token < 64 * 1024 && (low == 0 || loser == 0); ++token) {
+    const std::uint32_t noise = philox4x32({token, 7, 0x67756d62u, 0}, {1, 0})[0] >> 9;
+    const auto [at, first] = seen.emplace(noise, token);
+    if (low == 0 && !first && noise > 0.9 * 0x1p23) low = at->second, high = token;
+    if (low > 0 && token > high && noise < 0.1 * 0x1p23) loser = token;
+  }
+  ASSERT_GT(loser, high);
+  std::vector<float> logits(loser + 1, -kInfinity);
+  logits[low] = logits[high] = 1;
+  logits[loser] = 1.5f;
+  Sampler sampler;
+  EXPECT_EQ(sampler.pick(logits, {.params = unfiltered(1)}, Pos(7)).value(), low);
+  logits[low] = -kInfinity;
+  EXPECT_EQ(sampler.pick(logits, {.params = unfiltered(1)}, Pos(7)).value(), high);
+}
+
 TEST(Bias, lifts_lowers_and_bans) {
   const std::vector<float> logits = {1, 2, 3, 4};
   const std::vector<TokenBias> lift = {{TokenId(1), 2.5f}};
