@@ -4,12 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "app/commands.h"
 #include "app/model_options.h"
 #include "app/prompt_text.h"
+#include "app/sampling_options.h"
 #include "engine/generation.h"
 #include "text/detokenizer.h"
 #include "text/prompt.h"
@@ -22,9 +21,9 @@ struct GenerateOptions {
   ModelOptions model;
   PromptOptions prompt;
   SamplingParams sampling;
+  DraftOptions drafts;
   std::uint32_t tokens_max = 0;
-  std::uint32_t draft_max = 3;
-  float draft_p_min = 0;
+  std::vector<std::string> stop;
   bool ignore_end = false;
   bool special = false;
   bool json = false;
@@ -36,117 +35,101 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
   app.add_option("-n,--predict", o.tokens_max,
                  "Tokens to generate at most (default: until the model ends its turn)")
       ->group("Generation");
+  app.add_option("--stop", o.stop, "A text that ends the reply before it; may be given often")
+      ->group("Generation");
   app.add_flag("--ignore-eos", o.ignore_end, "Go on past the end of the turn")->group("Generation");
   app.add_flag("--special", o.special, "Show control tokens in the text")->group("Generation");
   app.add_flag("--json", o.json, "Print one JSON object instead of the text")->group("Generation");
-  app.add_option("-s,--seed", o.sampling.seed, "Seed: the same one gives the same text")
-      ->capture_default_str()
-      ->group("Sampling");
-  app.add_option("--temp", o.sampling.temperature, "Temperature; 0 takes the most likely token")
-      ->check(CLI::Range(0.0f, 100.0f))
-      ->capture_default_str()
-      ->group("Sampling");
-  app.add_option("--top-k", o.sampling.top_k, "Keep the k most likely tokens; 0: all")
-      ->capture_default_str()
-      ->group("Sampling");
-  app.add_option("--top-p", o.sampling.top_p,
-                 "Keep the likeliest tokens of this total probability; 1: all")
-      ->check(CLI::Range(0.0f, 1.0f))
-      ->capture_default_str()
-      ->group("Sampling");
-  app.add_option("--min-p", o.sampling.min_p,
-                 "Keep tokens this likely relative to the best; 0: all")
-      ->check(CLI::Range(0.0f, 1.0f))
-      ->capture_default_str()
-      ->group("Sampling");
-  app.add_option("--spec-draft-n-max,--mtp-draft-n", o.draft_max,
-                 "Tokens drafted ahead per round; 0: none")
-      ->check(CLI::Range(0u, 15u))
-      ->capture_default_str()
-      ->group("Drafting");
-  app.add_option("--spec-draft-p-min,--draft-p-min", o.draft_p_min,
-                 "A draft that the assistant gives less than this probability ends its round")
-      ->check(CLI::Range(0.0f, 1.0f))
-      ->capture_default_str()
-      ->group("Drafting");
+  add_sampling_options(app, o.sampling);
+  add_draft_options(app, o.drafts);
 }
 
 const char* name_of(FinishReason reason) {
   return reason == FinishReason::kStop ? "stop" : "length";
 }
 
-boost::json::object report(const GenerationRequest& request, const GenerationResult& result,
-                           const std::string& text) {
-  boost::json::array tokens, per_position;
+double mean_length(const SpeculationCounts& s) {
+  return 1.0 + static_cast<double>(s.accepted) / static_cast<double>(s.rounds);
+}
+
+// Counts per draft position, up to the last position that was drafted.
+boost::json::array per_position(const std::vector<std::uint64_t>& counts,
+                                const SpeculationCounts& s) {
+  boost::json::array result;
+  for (std::size_t i = 0; i < counts.size() && s.drafted_per_position[i] > 0; ++i) {
+    result.push_back(counts[i]);
+  }
+  return result;
+}
+
+boost::json::object report(const Generation& result, const std::string& text) {
+  boost::json::array tokens;
   for (const TokenId token : result.tokens) tokens.push_back(token.value());
-  for (const std::uint64_t count : result.speculative.accepted_per_position)
-    per_position.push_back(count);
-  const auto& t = result.timing;
-  const auto& s = result.speculative;
+  const Finish& finish = result.finish;
+  const SpeculationCounts& s = finish.speculative;
   return {{"text", text},
           {"tokens", std::move(tokens)},
-          {"prompt_tokens", request.prompt.size()},
-          {"cached_tokens", 0},
-          {"finish_reason", name_of(result.finish)},
+          {"prompt_tokens", finish.prompt_tokens},
+          {"cached_tokens", finish.cached_tokens},
+          {"finish_reason", name_of(finish.reason)},
           {"timing",
-           {{"prompt_ms", t.prompt_ms},
-            {"generate_ms", t.generate_ms},
-            {"draft_ms", t.draft_ms},
-            {"verify_ms", t.verify_ms}}},
+           {{"prompt_ms", finish.timing.prompt_ms},
+            {"generate_ms", finish.timing.generate_ms},
+            {"draft_ms", finish.timing.draft_ms},
+            {"verify_ms", finish.timing.verify_ms}}},
           {"speculative",
            {{"rounds", s.rounds},
             {"drafted", s.drafted},
             {"accepted", s.accepted},
-            {"accepted_per_position", std::move(per_position)}}}};
+            {"mean_length", s.rounds > 0 ? mean_length(s) : 1.0},
+            {"drafted_per_position", per_position(s.drafted_per_position, s)},
+            {"accepted_per_position", per_position(s.accepted_per_position, s)}}}};
 }
 
-void print_summary(const GenerationRequest& request, const GenerationResult& result) {
+void print_summary(const Generation& result) {
   const auto rate = [](std::size_t count, double ms) {
     return ms > 0 ? static_cast<double>(count) * 1000.0 / ms : 0.0;
   };
-  const auto& s = result.speculative;
-  fmt::print(
-      stderr, "\n[{} prompt tokens, {:.1f}/s; {} tokens, {:.1f}/s", request.prompt.size(),
-      rate(request.prompt.size(), result.timing.prompt_ms), result.tokens.size(),
-      rate(result.tokens.size() - (result.tokens.empty() ? 0 : 1), result.timing.generate_ms));
+  const Finish& finish = result.finish;
+  const SpeculationCounts& s = finish.speculative;
+  fmt::print(stderr, "\n[{} prompt tokens, {:.1f}/s; {} tokens, {:.1f}/s", finish.prompt_tokens,
+             rate(finish.prompt_tokens, finish.timing.prompt_ms), finish.tokens,
+             rate(finish.tokens - (finish.tokens == 0 ? 0 : 1), finish.timing.generate_ms));
   if (s.drafted > 0) {
-    fmt::print(stderr, "; {} of {} drafts accepted, {:.2f} tokens a step", s.accepted, s.drafted,
-               1.0 + static_cast<double>(s.accepted) / static_cast<double>(s.rounds));
+    fmt::print(stderr, "; {} of {} drafts accepted, {:.2f} tokens a round", s.accepted, s.drafted,
+               mean_length(s));
   }
-  fmt::print(stderr, "; {}]\n", name_of(result.finish));
+  fmt::print(stderr, "; {}]\n", name_of(finish.reason));
 }
 
-Result<void> check_tokens(std::span<const TokenId> tokens, std::uint32_t vocab) {
-  for (const TokenId token : tokens) {
-    if (token.value() >= vocab) {
-      return Error{
-          ErrorCode::kBadRequest,
-          fmt::format("token {} is not in the model's vocabulary of {}", token.value(), vocab)};
-    }
-  }
-  return {};
+Result<Request> request_of(const GenerateOptions& o, const TargetModel& target,
+                           const Vocabulary& vocabulary) {
+  const Tokenizer tokenizer(vocabulary);
+  auto prompt = prompt_tokens(o.prompt, tokenizer, target);
+  if (!prompt) return prompt.error();
+  Request request{.prompt = std::move(*prompt),
+                  .sampling = o.sampling,
+                  .tokens_max = o.tokens_max,
+                  .stop = o.stop,
+                  .drafts = o.drafts.limits};
+  const auto end = vocabulary.end_of_generation();
+  if (!o.ignore_end) request.ends.assign(end.begin(), end.end());
+  return request;
 }
 
 Result<int> run(const GenerateOptions& o) {
+  if (auto checked = check_draft_options(o.drafts); !checked) return checked.error();
   auto runtime = load_runtime(o.model, {});
   if (!runtime) return runtime.error();
-  const TargetModel& target = (*runtime)->target();
-  auto vocabulary = vocabulary_from_gguf(target.file);
+  auto vocabulary = vocabulary_from_gguf((*runtime)->target().file);
   if (!vocabulary) return vocabulary.error();
-  const Tokenizer tokenizer(*vocabulary);
-  auto prompt = prompt_tokens(o.prompt, tokenizer, target);
-  if (!prompt) return prompt.error();
-  if (auto checked = check_tokens(*prompt, target.config.vocab); !checked) return checked.error();
+  auto request = request_of(o, (*runtime)->target(), *vocabulary);
+  if (!request) return request.error();
 
-  GenerationRequest request{.prompt = std::move(*prompt),
-                            .tokens_max = o.tokens_max,
-                            .sampling = o.sampling,
-                            .stop = {},
-                            .draft_max = o.draft_max,
-                            .draft_p_min = o.draft_p_min};
-  const auto end = vocabulary->end_of_generation();
-  if (!o.ignore_end) request.stop.assign(end.begin(), end.end());
+  Engine engine(**runtime, &*vocabulary,
+                {.verification = verification_of(o.drafts), .cache_prefixes = false});
   Detokenizer detokenizer(*vocabulary, {.render_special = o.special});
+  StopText stop(o.stop);
   std::string text;
   const auto show = [&](const std::string& piece) {
     text += piece;
@@ -154,13 +137,14 @@ Result<int> run(const GenerateOptions& o) {
     std::fwrite(piece.data(), 1, piece.size(), stdout);
     std::fflush(stdout);
   };
-  auto result = generate(**runtime, request, [&](TokenId token) { show(detokenizer.push(token)); });
+  auto result = generate(engine, std::move(*request),
+                         [&](TokenId token) { show(stop.push(detokenizer.push(token))); });
   if (!result) return result.error();
-  show(detokenizer.flush());
+  show(stop.push(detokenizer.flush()) + stop.flush());
   if (o.json) {
-    fmt::print("{}\n", boost::json::serialize(report(request, *result, text)));
+    fmt::print("{}\n", boost::json::serialize(report(*result, text)));
   } else {
-    print_summary(request, *result);
+    print_summary(*result);
   }
   return 0;
 }

@@ -1,10 +1,9 @@
 // A few values with a fixed limit, kept where they are declared: no allocation.
 #pragma once
-#include <array>
 #include <cstddef>
-#include <initializer_list>
-#include <optional>
+#include <memory>
 #include <span>
+#include <type_traits>
 
 #include "core/contract.h"
 
@@ -12,6 +11,9 @@ namespace outrider {
 
 template <class T, std::size_t Limit>
 class InlineVector {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>,
+                "values are copied as bytes and never destroyed");
+
  public:
   InlineVector() = default;
   explicit InlineVector(std::span<const T> values) {
@@ -24,7 +26,7 @@ class InlineVector {
   void clear() { size_ = 0; }
   void push_back(const T& value) {
     require(size_ < Limit, "an inline vector stays within its limit");
-    values_[size_++] = value;
+    std::construct_at(data() + size_++, value);
   }
   // Keeps the first `size` values.
   void truncate(std::size_t size) {
@@ -34,19 +36,22 @@ class InlineVector {
 
   T& operator[](std::size_t i) {
     require(i < size_, "an index is inside its vector");
-    return values_[i];
+    return data()[i];
   }
   const T& operator[](std::size_t i) const {
     require(i < size_, "an index is inside its vector");
-    return values_[i];
+    return data()[i];
   }
   const T& back() const { return (*this)[size_ - 1]; }
-  const T* begin() const { return values_.data(); }
-  const T* end() const { return values_.data() + size_; }
-  operator std::span<const T>() const { return {values_.data(), size_}; }
+  T* data() { return reinterpret_cast<T*>(storage_); }
+  const T* data() const { return reinterpret_cast<const T*>(storage_); }
+  T* begin() { return data(); }
+  T* end() { return data() + size_; }
+  const T* begin() const { return data(); }
+  const T* end() const { return data() + size_; }
 
  private:
-  std::array<T, Limit> values_{};
+  alignas(T) std::byte storage_[Limit * sizeof(T)];
   std::size_t size_ = 0;
 };
 

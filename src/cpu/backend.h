@@ -8,6 +8,7 @@
 #include "cpu/packed_weights.h"
 #include "cpu/program.h"
 #include "cpu/recorder.h"
+#include "sample/sampler.h"
 #include "step/backend.h"
 
 namespace outrider {
@@ -60,11 +61,19 @@ class CpuBackend final : public Backend {
         options_(options),
         kernels_(kernels),
         pool_(options.threads),
-        weights_(kernels_, pool_) {}
+        weights_(kernels_, pool_),
+        samplers_(options.threads) {}
 
   template <class Shape>
   Result<void> reserve_space(const PlanSet<Shape>& plans, AlignedBuffer& space);
   CpuLaunch launch_on(AlignedBuffer& space, std::span<const Row> rows);
+  void copy_pages(std::span<const PageCopy> copies);
+  template <class Pick>
+  void for_each_pick(std::size_t count, Pick&& pick);
+  void start_round(const Launch<DraftShape>& launch);
+  void chain(std::span<const std::uint32_t> rows);
+  DraftOutput run_draft_step(const Launch<DraftShape>& launch);
+  void pick_drafts(const Launch<DraftShape>& launch, const View<const float, 2>& logits);
   std::byte* stored_row(const KvView& view, KvLayerId layer, std::uint32_t head, KvSide side,
                         Pos pos) const;
   float* hidden_at(const HiddenRow& at) const;
@@ -82,6 +91,16 @@ class CpuBackend final : public Backend {
 
   StepId last_target_step_{0};
   Output target_hidden_, draft_hidden_;
+  std::vector<Sampler> samplers_;  // one per thread
+  Picks picks_{StepId(0), {}};
+
+  // The draft round in progress: the rows that still draft, and whose they are.
+  std::vector<Row> round_rows_;
+  std::vector<std::uint32_t> round_seqs_, staying_;
+  std::vector<std::uint8_t> goes_on_;  // per drafting row
+  std::vector<Drafted> drafted_;       // per sequence
+  std::vector<Distribution>
+      distributions_;  // [sequences, kDraftsMax], where drafts are for rejection
   std::vector<const float*> hidden_inputs_;
   std::vector<float> packed_logits_, packed_hidden_, packed_draft_logits_, packed_draft_hidden_,
       chained_;

@@ -14,20 +14,20 @@ std::vector<std::uint32_t> ids(const std::vector<TokenId>& tokens) {
   return values;
 }
 
-GenerationRequest request(const SamplingParams& sampling, std::uint32_t drafts) {
-  GenerationRequest request{.prompt = {}, .tokens_max = 40, .sampling = sampling, .stop = {}};
+Request request(const SamplingParams& sampling, std::uint32_t drafts) {
+  Request request{.prompt = {}, .sampling = sampling, .tokens_max = 40};
   for (std::uint32_t i = 0; i < 30; ++i) request.prompt.push_back(TokenId(2 + 13 * i % 500));
-  request.draft_max = drafts;
+  request.drafts = {.n_min = drafts, .n_max = drafts};
   return request;
 }
 
 // What was generated, after checking that it was published as it came.
-GenerationResult run(Runtime& runtime, const GenerationRequest& request) {
+Generation run(Runtime& runtime, const Request& request) {
   std::vector<TokenId> published;
   auto result =
-      checked(generate(runtime, request, [&](TokenId token) { published.push_back(token); }));
+      checked(generate(runtime, nullptr, request, [&](TokenId t) { published.push_back(t); }));
   EXPECT_EQ(published, result.tokens);
-  const auto& s = result.speculative;
+  const auto& s = result.finish.speculative;
   EXPECT_LE(s.accepted, s.drafted);
   std::uint64_t sum = 0;
   for (const std::uint64_t count : s.accepted_per_position) sum += count;
@@ -41,13 +41,13 @@ constexpr SamplingParams kGreedy{.temperature = 0};
 std::uint64_t expect_drafts_change_nothing(Runtime& runtime, const SamplingParams& sampling) {
   const auto plain = run(runtime, request(sampling, 0));
   EXPECT_EQ(plain.tokens.size(), 40u);
-  EXPECT_EQ(plain.speculative.drafted, 0u);
+  EXPECT_EQ(plain.finish.speculative.drafted, 0u);
   std::uint64_t accepted = 0;
   for (std::uint32_t drafts = 1; drafts <= 8; ++drafts) {
     const auto result = run(runtime, request(sampling, drafts));
     EXPECT_EQ(ids(result.tokens), ids(plain.tokens)) << drafts << " drafts";
-    EXPECT_GT(result.speculative.drafted, 0u);
-    accepted += result.speculative.accepted;
+    EXPECT_GT(result.finish.speculative.drafted, 0u);
+    accepted += result.finish.speculative.accepted;
   }
   return accepted;
 }
@@ -135,13 +135,13 @@ TEST(Generation, a_full_context_ends_the_text_at_the_same_token_with_drafts) {
     const auto result = run(*runtime, asked);
     // The last token needs no place of its own.
     EXPECT_EQ(result.tokens.size(), 47u - 30 + 1) << drafts;
-    EXPECT_EQ(result.finish, FinishReason::kLength);
+    EXPECT_EQ(result.finish.reason, FinishReason::kLength);
   }
   auto whole = request(kGreedy, 3);
   while (whole.prompt.size() < 47) whole.prompt.push_back(TokenId(9));
   EXPECT_EQ(run(*runtime, whole).tokens.size(), 1u);
   whole.prompt.push_back(TokenId(9));
-  const auto too_long = generate(*runtime, whole, [](TokenId) {});
+  const auto too_long = generate(*runtime, nullptr, whole, [](TokenId) {});
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code, ErrorCode::kBadRequest);
   EXPECT_EQ(run(*runtime, request(kGreedy, 3)).tokens.size(), 18u) << "the pool got its pages back";
@@ -157,10 +157,10 @@ TEST(Generation, a_stop_token_ends_the_text_before_it_wherever_drafts_put_it) {
     const std::vector<TokenId> want(plain.tokens.begin(), first);
     for (const std::uint32_t drafts : {0u, 1u, 4u, 8u}) {
       auto asked = request(sampling, drafts);
-      asked.stop = {TokenId(511), stop};
+      asked.ends = {TokenId(511), stop};
       const auto result = run(*runtime, asked);
       EXPECT_EQ(ids(result.tokens), ids(want)) << "stop at " << at << ", " << drafts << " drafts";
-      EXPECT_EQ(result.finish, FinishReason::kStop);
+      EXPECT_EQ(result.finish.reason, FinishReason::kStop);
     }
   }
 }
@@ -169,14 +169,15 @@ TEST(Generation, an_unsure_drafter_stops_drafting_and_the_text_stays) {
   const auto runtime = load(golden_pair("mild/dense"), {});
   const auto plain = run(*runtime, request(kGreedy, 0));
   auto asked = request(kGreedy, 8);
-  asked.draft_p_min = 0.5f;
+  asked.drafts.p_min = 0.5f;
   const auto some = run(*runtime, asked);
-  asked.draft_p_min = 1.1f;
+  asked.drafts.p_min = 1.1f;
   const auto none = run(*runtime, asked);
   EXPECT_EQ(ids(some.tokens), ids(plain.tokens));
   EXPECT_EQ(ids(none.tokens), ids(plain.tokens));
-  EXPECT_EQ(none.speculative.drafted, 0u);
-  EXPECT_LE(some.speculative.drafted, run(*runtime, request(kGreedy, 8)).speculative.drafted);
+  EXPECT_EQ(none.finish.speculative.drafted, 0u);
+  EXPECT_LE(some.finish.speculative.drafted,
+            run(*runtime, request(kGreedy, 8)).finish.speculative.drafted);
 }
 
 }  // namespace

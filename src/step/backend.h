@@ -1,8 +1,11 @@
-// A backend runs launches on one device. It knows nothing of requests, sampling or speculation.
+// A backend runs launches on one device and picks tokens there, by rules that are plain data: a
+// target launch, and a whole round of drafts, are one submission each. It knows nothing of requests
+// or speculation.
 #pragma once
 #include <memory>
 #include <span>
 
+#include "core/inline_vector.h"
 #include "core/result.h"
 #include "core/view.h"
 #include "kv/layout.h"
@@ -16,12 +19,24 @@ struct TargetOutput {
   StepId step;
   View<const float, 2> logits;  // [live logit rows, vocabulary]
   View<const float, 2> hidden;  // [live logit rows, hidden width], after the final norm
+  const Picks* picked;          // for every live logit row, by its rule
+  const Picks& picks() const { return *picked; }
+};
+
+// What one sequence drafted in a round.
+struct Drafted {
+  InlineVector<TokenId, kDraftsMax> tokens;
+  // Of each token to the drafter, over its full distribution; 0 where its rule did not want it.
+  InlineVector<float, kDraftsMax> probabilities;
+  // What each token was drawn from, where its rule draws for rejection (Noise::kDraft); else empty.
+  std::span<const Distribution> drawn_from{};
 };
 
 // Borrowed from the backend until its next draft launch.
 struct DraftOutput {
-  View<const float, 2> logits;  // [sequences, vocabulary]
-  View<const float, 2> hidden;  // [sequences, target hidden width]
+  std::span<const Drafted> drafted;  // [sequences]
+  View<const float, 2> logits;       // [sequences of the last draft step, vocabulary]
+  View<const float, 2> hidden;       // [sequences of the last draft step, target hidden width]
 };
 
 class Backend {

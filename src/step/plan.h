@@ -57,10 +57,16 @@ class PlanSet {
   std::vector<Plan<Shape>> plans_;
 };
 
-// A batch padded out to its plan: the only thing a backend accepts. Padding is a real row on a page
-// nobody owns; a backend that can stop early computes the live rows only.
+// A batch bound to the plan that covers it: the only thing a backend accepts. It borrows the batch,
+// which stays as it is until the launch has run. A plan has more rows than the batch where no
+// bucket fits; the rest are padding, a real row on a page nobody owns. A backend that can stop
+// early computes the live rows only.
 template <class Shape>
 class Launch;
+
+inline Row padding_row(const KvPool& pool) {
+  return {TokenId(0), Pos(0), pool.padding()};
+}
 
 template <>
 class Launch<TargetShape> {
@@ -71,43 +77,60 @@ class Launch<TargetShape> {
     return Launch(plans.covering(batch.shape()), batch, pool);
   }
   const Plan<TargetShape>& plan() const { return *plan_; }
-  StepId step() const { return step_; }
+  StepId step() const { return batch().step(); }
   TargetShape live() const { return live_; }
-  std::span<const Row> rows() const { return rows_; }  // plan().shape.rows of them
-  std::span<const std::uint32_t> logit_rows() const {
-    return logit_rows_;
-  }  // likewise; padding repeats row 0
+  std::span<const Row> rows() const { return batch().rows(); }  // the live ones
+  std::span<const std::uint32_t> logit_rows() const { return batch().logit_rows(); }  // likewise
+  const TargetBatch& batch() const {
+    require(batch_->shape() == live_, "a batch stays as it is until its launch has run");
+    return *batch_;
+  }
+  const Row& padding() const { return padding_; }  // stands for rows behind the live ones
 
  private:
-  Launch(const Plan<TargetShape>& plan, const TargetBatch& batch, const KvPool& pool);
+  Launch(const Plan<TargetShape>& plan, const TargetBatch& batch, const KvPool& pool)
+      : plan_(&plan), batch_(&batch), live_(batch.shape()), padding_(padding_row(pool)) {}
   const Plan<TargetShape>* plan_;
-  StepId step_;
+  const TargetBatch* batch_;
   TargetShape live_;
-  std::vector<Row> rows_;
-  std::vector<std::uint32_t> logit_rows_;
+  Row padding_;
 };
 
+// A whole round: every sequence drafts until its rule ends it, in one launch.
 template <>
 class Launch<DraftShape> {
  public:
   template <class Batch>
   requires std::same_as<typename Batch::Shape, DraftShape>
   static Launch bind(const PlanSet<DraftShape>& plans, const Batch& batch, const KvPool& pool) {
-    return Launch(plans.covering(batch.shape()), batch, pool);
+    return Launch(plans, batch, pool);
   }
-  const Plan<DraftShape>& plan() const { return *plan_; }
+  // The plan for a draft step in which so many sequences still draft.
+  const Plan<DraftShape>& plan(std::uint32_t drafting) const {
+    require(drafting <= live_.seqs, "no sequence joins a round later");
+    return plans_->covering({drafting});
+  }
+  const Plan<DraftShape>& plan() const { return plan(live_.seqs); }
   DraftShape live() const { return live_; }
-  std::span<const Row> rows() const { return rows_; }
-  std::span<const HiddenRow> hidden() const {
-    return hidden_;
-  }  // one per live row, or none: chained
+  std::span<const Row> rows() const { return batch().rows(); }
+  // One per live row, or none: chained to the round before.
+  std::span<const HiddenRow> hidden() const { return batch().hidden(); }
+  std::span<const DraftRule> rules() const { return batch().rules(); }
+  const Row& padding() const { return padding_; }
 
  private:
-  Launch(const Plan<DraftShape>& plan, const DraftBatch& batch, const KvPool& pool);
-  const Plan<DraftShape>* plan_;
+  Launch(const PlanSet<DraftShape>& plans, const DraftBatch& batch, const KvPool& pool)
+      : plans_(&plans), batch_(&batch), live_(batch.shape()), padding_(padding_row(pool)) {
+    static_cast<void>(plans.covering(live_));
+  }
+  const DraftBatch& batch() const {
+    require(batch_->shape() == live_, "a batch stays as it is until its launch has run");
+    return *batch_;
+  }
+  const PlanSet<DraftShape>* plans_;
+  const DraftBatch* batch_;
   DraftShape live_;
-  std::vector<Row> rows_;
-  std::vector<HiddenRow> hidden_;
+  Row padding_;
 };
 
 }  // namespace outrider

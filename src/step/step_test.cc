@@ -223,7 +223,75 @@ TEST(PlanSet, reserves_for_the_plan_that_needs_most_wherever_it_stands) {
   EXPECT_EQ(plans.workspace_bytes(), 4000u);
 }
 
-TEST(Launch, a_target_batch_is_padded_with_rows_on_the_page_nobody_owns) {
+TEST(TargetBatch, each_logit_row_has_its_rule_its_position_and_the_drafts_before_it) {
+  KvPool pool(kLimits);
+  const auto a = pool.open(), b = pool.open(), c = pool.open();
+  grow(pool, *b, 20);
+  TargetBatch batch(StepId(1));
+  const auto rule = [](std::uint64_t seed) { return PickRule{.params = {.seed = seed}}; };
+  const std::vector<PickRule> of_a = {rule(1)}, of_b = {rule(2), rule(3), rule(4)};
+  const Pending prompt = batch.add(room_of(pool, *a, 3), tokens({1, 2, 3}), {}, of_a);
+  const Pending verify = batch.add(room_of(pool, *b, 3), tokens({6}), tokens({7, 8}), of_b);
+  const Pending plain = batch.add(room_of(pool, *c, 2), tokens({9}), tokens({10}));
+  ASSERT_EQ(batch.shape().logit_rows, 6u);
+  const std::uint64_t seeds[] = {1, 2, 3, 4, 0, 0};
+  const std::uint32_t places[] = {3, 21, 22, 23, 1, 2};
+  for (std::uint32_t row = 0; row < 6; ++row) {
+    EXPECT_EQ(batch.rule(row).params.seed, seeds[row]);
+    EXPECT_EQ(batch.pick_pos(row), Pos(places[row]));
+  }
+  EXPECT_EQ(batch.rule(5).params.temperature, 0.0f) << "without a rule, the most likely token";
+  const auto before = [&](std::uint32_t row) {
+    const auto drafts = batch.drafts_before(row);
+    return std::vector(drafts.begin(), drafts.end());
+  };
+  EXPECT_EQ(before(0), tokens({}));
+  EXPECT_EQ(before(1), tokens({}));
+  EXPECT_EQ(before(2), tokens({7}));
+  EXPECT_EQ(before(3), tokens({7, 8}));
+  EXPECT_EQ(before(4), tokens({}));
+  EXPECT_EQ(before(5), tokens({10}));
+  const auto drafts = verify.drafts();
+  EXPECT_EQ(std::vector(drafts.begin(), drafts.end()), tokens({7, 8}));
+  EXPECT_TRUE(prompt.drafts().empty());
+  EXPECT_EQ(plain.drafts().size(), 1u);
+  const auto d = pool.open();
+  EXPECT_DEATH(static_cast<void>(batch.add(room_of(pool, *d, 1), tokens({1}), {}, of_b)),
+               "one rule per logit row");
+}
+
+TEST(TargetBatch, restarted_it_is_empty_and_of_another_step) {
+  KvPool pool(kLimits);
+  const auto a = pool.open();
+  TargetBatch batch(StepId(1));
+  static_cast<void>(batch.add(room_of(pool, *a, 3), tokens({1}), tokens({2, 3})));
+  batch.restart(StepId(2));
+  EXPECT_EQ(batch.shape(), (TargetShape{0, 0}));
+  Pending pending = batch.add(room_of(pool, *a, 2), tokens({4}), tokens({5}));
+  EXPECT_EQ(pending.first_logit_row(), 0u);
+  EXPECT_EQ(std::move(pending).judge(Picks(StepId(2), tokens({5, 6}))).accepted, 1u);
+}
+
+TEST(DraftBatch, a_rule_has_one_pick_for_each_draft_and_at_most_16) {
+  KvPool pool(kLimits);
+  const auto a = pool.open();
+  TargetBatch batch(StepId(3));
+  Pending pending = batch.add(room_of(pool, *a, 1), tokens({1}), {});
+  const Judgement judged = std::move(pending).judge(Picks(StepId(3), tokens({2})));
+  const std::vector<PickRule> picks(kDraftsMax + 1);
+  DraftBatch round;
+  round.add(judged, {.picks = std::span(picks).first(kDraftsMax)});
+  EXPECT_EQ(round.rules()[0].picks.size(), kDraftsMax);
+  EXPECT_DEATH(round.add(judged, {.picks = picks}), "1 to 16");
+  EXPECT_DEATH(round.add(judged, {.picks = {}}), "1 to 16");
+  round.restart();
+  EXPECT_EQ(round.shape(), DraftShape{0});
+  round.add(judged);
+  EXPECT_EQ(round.rules()[0].picks.size(), 1u);
+  EXPECT_EQ(round.rules()[0].picks[0].params.temperature, 0.0f);
+}
+
+TEST(Launch, a_target_launch_has_the_smallest_plan_and_padding_on_the_page_nobody_owns) {
   KvPool pool(kLimits);
   const auto a = pool.open();
   const auto plans = plans_of<TargetShape>({{1, 1}, {8, 4}});
@@ -233,20 +301,17 @@ TEST(Launch, a_target_batch_is_padded_with_rows_on_the_page_nobody_owns) {
   EXPECT_EQ(launch.step(), StepId(5));
   EXPECT_EQ(launch.live(), (TargetShape{3, 2}));
   EXPECT_EQ(&launch.plan(), &plans.plans()[1]);
-  ASSERT_EQ(launch.rows().size(), 8u);
-  for (std::size_t row = 3; row < 8; ++row) {
-    EXPECT_EQ(launch.rows()[row].kv.length(), 0u);
-    for (const KvGroup group : {KvGroup::kGlobal, KvGroup::kSliding}) {
-      ASSERT_EQ(launch.rows()[row].kv.pages(group).size(), 1u);
-      EXPECT_EQ(launch.rows()[row].kv.pages(group)[0], KvPool::padding_page());
-    }
-    EXPECT_EQ(launch.rows()[row].pos, Pos(0)) << "inside the one page it has";
+  EXPECT_EQ(launch.rows().data(), batch.rows().data());
+  EXPECT_EQ(launch.logit_rows().size(), 2u);
+  EXPECT_EQ(launch.padding().kv.length(), 0u);
+  EXPECT_EQ(launch.padding().pos, Pos(0)) << "inside the one page it has";
+  for (const KvGroup group : {KvGroup::kGlobal, KvGroup::kSliding}) {
+    ASSERT_EQ(launch.padding().kv.pages(group).size(), 1u);
+    EXPECT_EQ(launch.padding().kv.pages(group)[0], KvPool::padding_page());
   }
-  EXPECT_EQ(std::vector(launch.logit_rows().begin(), launch.logit_rows().end()),
-            (std::vector<std::uint32_t>{1, 2, 0, 0}));
 }
 
-TEST(Launch, a_draft_batch_is_padded_and_knows_whether_it_is_chained) {
+TEST(Launch, a_draft_round_has_a_plan_for_every_number_of_sequences_that_still_draft) {
   KvPool pool(kLimits);
   const auto a = pool.open();
   const auto plans = plans_of<DraftShape>({{1}, {4}});
@@ -256,25 +321,28 @@ TEST(Launch, a_draft_batch_is_padded_and_knows_whether_it_is_chained) {
   DraftBatch round;
   round.add(judged);
   round.add(judged);
-  const auto first = Launch<DraftShape>::bind(plans, round, pool);
-  EXPECT_EQ(first.live(), DraftShape{2});
-  EXPECT_EQ(first.rows().size(), 4u);
-  EXPECT_EQ(first.hidden().size(), 2u);
-  EXPECT_EQ(first.rows()[3].kv.pages(KvGroup::kGlobal)[0], KvPool::padding_page());
+  const auto launch = Launch<DraftShape>::bind(plans, round, pool);
+  EXPECT_EQ(launch.live(), DraftShape{2});
+  EXPECT_EQ(launch.rows().size(), 2u);
+  EXPECT_EQ(launch.hidden().size(), 2u);
+  EXPECT_EQ(&launch.plan(), &plans.plans()[1]);
+  EXPECT_EQ(&launch.plan(1), &plans.plans()[0]);
+  EXPECT_DEATH(launch.plan(3), "no sequence joins a round later");
+  EXPECT_EQ(launch.padding().kv.pages(KvGroup::kGlobal)[0], KvPool::padding_page());
   round.advance(tokens({4, 5}));
   EXPECT_TRUE(Launch<DraftShape>::bind(plans, round, pool).hidden().empty());
 }
 
-TEST(Launch, a_batch_that_later_grows_does_not_change_a_launch_already_bound) {
+TEST(Launch, a_batch_that_grows_under_a_bound_launch_is_our_bug) {
   KvPool pool(kLimits);
   const auto a = pool.open(), b = pool.open();
   const auto plans = plans_of<TargetShape>({{4, 4}});
   TargetBatch batch(StepId(5));
   const Pending first = batch.add(room_of(pool, *a, 1), tokens({1}), {});
   const auto launch = Launch<TargetShape>::bind(plans, batch, pool);
+  EXPECT_EQ(launch.rows().size(), 1u);
   const Pending second = batch.add(room_of(pool, *b, 1), tokens({2}), {});
-  EXPECT_EQ(launch.live(), (TargetShape{1, 1}));
-  EXPECT_EQ(launch.rows()[1].kv.length(), 0u);
+  EXPECT_DEATH(launch.rows(), "stays as it is until its launch has run");
 }
 
 }  // namespace

@@ -1,0 +1,104 @@
+#include "engine/cost_curve.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace outrider {
+namespace {
+
+constexpr std::uint32_t kExact = 16;     // sizes up to here have a knot each,
+constexpr std::uint32_t kPerOctave = 4;  // above them there are so many to a doubling
+
+double prior(std::uint32_t rows) {
+  return 1 + CostCurve::kPriorPerRow * (rows - 1.0);
+}
+
+}  // namespace
+
+CostCurve::CostCurve(std::span<const Point> points) {
+  for (const Point& point : points) {
+    if (point.rows > 0 && point.seconds > 0 && std::isfinite(point.seconds)) {
+      measured(point.rows, point.seconds);
+    }
+  }
+}
+
+std::size_t CostCurve::knot_of(std::uint32_t rows) {
+  if (rows <= kExact) return rows - 1;
+  const double octaves = std::log2(static_cast<double>(rows) / kExact);
+  const auto above = static_cast<std::size_t>(std::lround(octaves * kPerOctave));
+  return std::min(kKnots - 1, kExact - 1 + above);
+}
+
+std::uint32_t CostCurve::rows_of(std::size_t knot) {
+  if (knot < kExact) return static_cast<std::uint32_t>(knot + 1);
+  const double octaves = static_cast<double>(knot - (kExact - 1)) / kPerOctave;
+  return static_cast<std::uint32_t>(std::lround(kExact * std::exp2(octaves)));
+}
+
+double CostCurve::at(std::size_t knot) const {
+  return std::exp(level_ + knots_[knot].shape);
+}
+
+double CostCurve::seconds(std::uint32_t rows) const {
+  if (rows == 0) return 0;
+  if (seen_ == 0) return kPriorSeconds * prior(rows);
+  const std::size_t wanted = knot_of(rows);
+  std::optional<std::size_t> below, above;
+  for (std::size_t knot = wanted + 1; knot-- > 0 && !below;) {
+    if (knots_[knot].count > 0 && rows_of(knot) <= rows) below = knot;
+  }
+  for (std::size_t knot = wanted; knot < kKnots && !above; ++knot) {
+    if (knots_[knot].count > 0 && rows_of(knot) >= rows) above = knot;
+  }
+  if (!above) return at(*below) * prior(rows) / prior(rows_of(*below));
+  if (!below) return at(*above) * prior(rows) / prior(rows_of(*above));
+  if (*below == *above) return at(*below);
+  const double from = rows_of(*below), to = rows_of(*above);
+  const double share = (rows - from) / (to - from);
+  return at(*below) * (1 - share) + at(*above) * share;
+}
+
+void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
+  if (!(seconds > 0) || !std::isfinite(seconds)) return;
+  double expected = 0;
+  for (const std::uint32_t r : rows) expected += this->seconds(r);
+  if (expected <= 0) return;
+  const double error = std::log(seconds / expected);
+  for (const std::uint32_t r : rows) {
+    if (r > 0) learn(r, error);
+  }
+}
+
+void CostCurve::learn(std::uint32_t rows, double error) {
+  constexpr double kLevelShare = 0.1, kShapeShare = 0.05;
+  constexpr double kWorst = 0.7;  // one launch that was interrupted is not believed
+  constexpr std::uint32_t kBelieved = 3;
+  largest_ = std::max(largest_, rows);
+  const std::size_t index = knot_of(rows);
+  Knot& knot = knots_[index];
+  if (knot.count == 0) {
+    // Set so that this very size would have been expected to take what it took.
+    const double expected = seconds(rows) * prior(rows_of(index)) / prior(rows);
+    if (seen_++ == 0) level_ = std::log(expected);
+    knot.shape = std::log(expected) + error - level_;
+    knot.count = 1;
+    return;
+  }
+  if (knot.count >= kBelieved) error = std::clamp(error, -kWorst, kWorst);
+  const double share = std::max(kShapeShare, 1.0 / (knot.count + 1));
+  level_ += kLevelShare * error;
+  knot.shape += share * (1 - kLevelShare) * error;
+  ++knot.count;
+}
+
+std::vector<CostCurve::Point> CostCurve::points() const {
+  std::vector<Point> points;
+  for (std::size_t knot = 0; knot < kKnots; ++knot) {
+    if (knots_[knot].count > 0) points.push_back({rows_of(knot), at(knot)});
+  }
+  return points;
+}
+
+}  // namespace outrider

@@ -1,0 +1,383 @@
+// The engine on a scripted backend, whose keys are fingerprints of the text: whatever goes wrong
+// with pages, views or hidden rows changes what is generated.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "engine/scripted_test_backend.h"
+
+namespace outrider {
+namespace {
+
+struct Heard final : Listener {
+  std::vector<TokenId> tokens;
+  std::optional<Finish> finish;
+  bool listens = true;
+  bool on_tokens(std::span<const GeneratedToken> news) override {
+    EXPECT_FALSE(finish.has_value()) << "nothing comes after the finish";
+    for (const GeneratedToken& token : news) tokens.push_back(token.token);
+    return listens;
+  }
+  void on_finish(const Finish& how) override {
+    EXPECT_FALSE(finish.has_value());
+    finish = how;
+  }
+};
+
+Request request(std::uint32_t seed, std::uint32_t prompt, std::uint32_t tokens) {
+  Request r{.prompt = {}, .tokens_max = tokens};
+  for (std::uint32_t i = 0; i < prompt; ++i) {
+    r.prompt.push_back(TokenId(philox_at(seed, i)[0] % 64));
+  }
+  r.sampling.seed = seed;
+  return r;
+}
+
+RuntimeOptions options_for(std::uint32_t slots, std::uint32_t context = 512) {
+  return {.context = context, .sequences = slots, .chunk_rows = 64, .logit_rows = 32};
+}
+
+struct Harness {
+  explicit Harness(std::uint32_t slots, const Script& script = {},
+                   EngineOptions engine_options = {}, std::uint32_t context = 512)
+      : over(scripted(script, options_for(slots, context))) {
+    engine_options.slots = slots;
+    engine_options.clock = [this] { return over.backend->seconds; };
+    engine.emplace(*over.runtime, nullptr, engine_options);
+  }
+  Heard& ask(Request r) {
+    heard.push_back(std::make_unique<Heard>());
+    const auto id = engine->submit(std::move(r), *heard.back());
+    EXPECT_TRUE(id.has_value()) << (id ? "" : id.error().message);
+    if (id) ids.push_back(*id);
+    return *heard.back();
+  }
+  void step() {
+    const auto stepped = engine->step();
+    ASSERT_TRUE(stepped.has_value());
+  }
+  void finish() {
+    for (int steps = 0; !engine->idle(); ++steps) {
+      ASSERT_LT(steps, 100000) << "the engine comes to an end";
+      step();
+    }
+  }
+  ScriptedRuntime over;
+  std::optional<Engine> engine;
+  std::vector<std::unique_ptr<Heard>> heard;
+  std::vector<RequestId> ids;
+};
+
+std::vector<TokenId> alone(Request r) {
+  Harness harness(1);
+  r.drafts = {.n_min = 0, .n_max = 0};
+  const Heard& heard = harness.ask(std::move(r));
+  harness.finish();
+  return heard.tokens;
+}
+
+TEST(Engine, a_request_is_answered_and_its_pages_come_back) {
+  Harness h(2);
+  const auto free = h.over.runtime->pool().free_pages(KvGroup::kGlobal);
+  Request r = request(1, 100, 30);
+  r.cache_prompt = false;
+  const Heard& heard = h.ask(r);
+  h.finish();
+  EXPECT_EQ(heard.tokens.size(), 30u);
+  ASSERT_TRUE(heard.finish.has_value());
+  EXPECT_EQ(heard.finish->reason, FinishReason::kLength);
+  EXPECT_EQ(heard.finish->tokens, 30u);
+  EXPECT_EQ(heard.finish->prompt_tokens, 100u);
+  EXPECT_EQ(h.over.runtime->pool().free_pages(KvGroup::kGlobal), free);
+}
+
+TEST(Engine, what_can_never_be_done_is_refused_in_one_sentence) {
+  Harness h(1);
+  Heard heard;
+  const auto refused = [&](Request r) {
+    auto submitted = h.engine->submit(std::move(r), heard);
+    EXPECT_FALSE(submitted.has_value());
+    return submitted ? "" : submitted.error().message;
+  };
+  EXPECT_NE(refused(request(1, 0, 5)).find("no tokens"), std::string::npos);
+  EXPECT_NE(refused(request(1, 513, 5)).find("513 tokens"), std::string::npos);
+  Request outside = request(1, 4, 5);
+  outside.prompt[2] = TokenId(64);
+  EXPECT_NE(refused(outside).find("token 64"), std::string::npos);
+  Request bias = request(1, 4, 5);
+  bias.bias = {{TokenId(99), 1.0f}};
+  EXPECT_NE(refused(bias).find("token 99"), std::string::npos);
+  Request stop = request(1, 4, 5);
+  stop.stop = {"x"};
+  EXPECT_NE(refused(stop).find("vocabulary"), std::string::npos);
+}
+
+TEST(Engine, a_full_queue_refuses_and_a_slot_that_comes_free_is_used) {
+  Harness h(1, {}, {.queue = 2});
+  h.ask(request(1, 5, 5));
+  h.ask(request(2, 5, 5));
+  Heard third;
+  const auto refused = h.engine->submit(request(3, 5, 5), third);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+  h.finish();
+  for (const auto& heard : h.heard) EXPECT_EQ(heard->tokens.size(), 5u);
+}
+
+TEST(Engine, the_text_depends_on_nothing_but_prompt_and_seed) {
+  std::mt19937 engine_bits(1);
+  const auto bits = [&] { return static_cast<std::uint32_t>(engine_bits()); };
+  for (int round = 0; round < 12; ++round) {
+    const std::uint32_t slots = std::array{1u, 2u, 4u, 16u}[bits() % 4];
+    Script script;
+    script.drafter_noise = std::array{0.0f, 0.3f, 1.0f, 3.0f}[bits() % 4];
+    Harness h(slots, script);
+    std::vector<std::vector<TokenId>> want;
+    for (std::uint32_t i = 0; i < 20; ++i) {
+      Request r = request(static_cast<std::uint32_t>(100 * round) + i % 13, 1 + bits() % 200,
+                          1 + bits() % 60);
+      r.sampling.temperature = bits() % 2 == 0 ? 0.0f : 1.0f;
+      if (bits() % 3 == 0) r.sampling.repeat_penalty = 1.3f;
+      r.cache_prompt = bits() % 2 == 0;
+      const std::uint32_t drafts = bits() % 10;
+      if (drafts < 9) r.drafts = {.n_min = drafts, .n_max = drafts};
+      if (bits() % 2 == 0) r.drafts.p_min = 0.2f;
+      if (bits() % 2 == 0) r.ends = {TokenId(7), TokenId(9)};
+      for (std::uint32_t at = 20; at < r.prompt.size(); at += 1 + bits() % 70) {
+        r.checkpoints.push_back(at);
+      }
+      want.push_back(alone(r));
+      h.ask(std::move(r));
+      for (std::uint32_t steps = bits() % 4; steps > 0; --steps) h.step();
+    }
+    h.finish();
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      ASSERT_EQ(h.heard[i]->tokens, want[i]) << "round " << round << ", request " << i;
+    }
+  }
+}
+
+TEST(Engine, drafts_that_stand_save_target_launches) {
+  Script script;
+  script.drafter_noise = 0;
+  Harness h(2, script);
+  Request r = request(5, 10, 60);
+  r.drafts = {.n_min = 3, .n_max = 3};
+  const Heard& a = h.ask(r);
+  r.sampling.seed = 6;
+  h.ask(r);
+  h.finish();
+  EXPECT_LE(h.over.backend->target_launches, 20u);
+  EXPECT_LE(h.over.backend->draft_launches, h.over.backend->target_launches);
+  const SpeculationCounts& s = a.finish->speculative;
+  EXPECT_EQ(s.accepted, s.drafted) << "a drafter that is never wrong";
+  EXPECT_EQ(s.accepted_per_position[0], s.rounds);
+}
+
+// The seed's case.
+TEST(Engine, two_slots_draft_three_with_p_min_from_their_first_tokens) {
+  Harness h(2);
+  Request r = request(8, 1, 80);
+  r.drafts = {.n_min = 3, .n_max = 3, .p_min = 0.75f};
+  Request other = request(9, 70, 80);
+  other.drafts = r.drafts;
+  const auto want = alone(r), want_other = alone(other);
+  const Heard& a = h.ask(r);
+  const Heard& b = h.ask(other);
+  h.finish();
+  EXPECT_EQ(a.tokens, want);
+  EXPECT_EQ(b.tokens, want_other);
+}
+
+TEST(Engine, a_second_request_computes_only_what_follows_the_last_checkpoint_they_share) {
+  Harness h(2);
+  Request first = request(3, 150, 10);
+  first.checkpoints = {40, 100};
+  h.ask(first);
+  h.finish();
+  const auto rows_before = h.engine->counters().prompt_rows + h.engine->counters().logit_rows;
+
+  Request second = first;  // the same up to 120
+  for (std::size_t i = 120; i < second.prompt.size(); ++i) second.prompt[i] = TokenId(1);
+  const auto want = alone(second);
+  const Heard& heard = h.ask(second);
+  h.finish();
+  EXPECT_EQ(heard.finish->cached_tokens, 100u);
+  EXPECT_EQ(heard.tokens, want);
+  const auto rows =
+      h.engine->counters().prompt_rows + h.engine->counters().logit_rows - rows_before;
+  EXPECT_LE(rows, 50u + 10 * 9);
+
+  const Heard& again = h.ask(first);  // all of it is there: its last row is computed again
+  h.finish();
+  EXPECT_EQ(again.finish->cached_tokens, 149u);
+  EXPECT_EQ(again.tokens, alone(first));
+
+  Request turn = first;  // the conversation goes on behind the reply
+  turn.prompt.insert(turn.prompt.end(), again.tokens.begin(), again.tokens.end());
+  for (std::uint32_t i = 0; i < 30; ++i) turn.prompt.push_back(TokenId(i));
+  const Heard& next = h.ask(turn);
+  h.finish();
+  EXPECT_GE(next.finish->cached_tokens, 150u + again.tokens.size() - 1);
+  EXPECT_EQ(next.tokens, alone(turn));
+}
+
+TEST(Engine, a_running_sequence_shares_its_prefix_too) {
+  Harness h(3);
+  Request r = request(4, 130, 50);
+  r.checkpoints = {90};
+  h.ask(r);
+  while (h.heard[0]->tokens.empty()) h.step();
+  Request other = r;
+  other.prompt.resize(110, TokenId(0));
+  other.prompt.push_back(TokenId(5));
+  const Heard& heard = h.ask(other);
+  h.finish();
+  EXPECT_EQ(heard.finish->cached_tokens, 90u);
+  EXPECT_EQ(heard.tokens, alone(other));
+  EXPECT_EQ(h.heard[0]->tokens, alone(r));
+}
+
+TEST(Engine, cancelled_and_unheard_requests_give_their_slot_back_at_once) {
+  Harness h(1);
+  Heard& gone = h.ask(request(1, 10, 300));
+  h.ask(request(2, 10, 300));
+  const Heard& last = h.ask(request(3, 10, 5));
+  for (int i = 0; i < 5; ++i) h.step();
+  gone.listens = false;
+  h.engine->cancel(h.ids[1]);
+  h.engine->cancel(RequestId(999));
+  h.step();
+  EXPECT_EQ(gone.finish->reason, FinishReason::kCancelled);
+  h.finish();
+  EXPECT_EQ(h.heard[1]->finish->reason, FinishReason::kCancelled);
+  EXPECT_TRUE(h.heard[1]->tokens.empty());
+  EXPECT_EQ(last.tokens, alone(request(3, 10, 5)));
+}
+
+// A pool for two contexts and four slots that want one each: the youngest make way and come back.
+TEST(Engine, a_full_pool_pauses_the_youngest_and_loses_nobody) {
+  RuntimeOptions options = options_for(4, 512);
+  options.global_pages = 17;
+  const ScriptedRuntime over = scripted({}, options);
+  Engine engine(*over.runtime, nullptr,
+                {.slots = 4, .clock = [&] { return over.backend->seconds; }});
+  std::vector<Heard> heard(6);
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    Request r = request(i, 60 + 30 * i, 300);
+    ASSERT_TRUE(engine.submit(r, heard[i]).has_value());
+  }
+  for (int steps = 0; !engine.idle(); ++steps) {
+    ASSERT_LT(steps, 20000);
+    ASSERT_TRUE(engine.step().has_value());
+  }
+  EXPECT_GT(engine.counters().pauses, 0u);
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(heard[i].tokens, alone(request(i, 60 + 30 * i, 300))) << i;
+  }
+}
+
+TEST(Engine, a_request_that_outgrows_the_whole_pool_fails_alone) {
+  RuntimeOptions options = options_for(1, 512);
+  options.global_pages = 4;
+  const ScriptedRuntime over = scripted({}, options);
+  Engine engine(*over.runtime, nullptr,
+                {.slots = 1, .clock = [&] { return over.backend->seconds; }});
+  Heard heard, after;
+  ASSERT_TRUE(engine.submit(request(1, 100, 0), heard).has_value());
+  ASSERT_TRUE(engine.submit(request(2, 10, 5), after).has_value());
+  for (int steps = 0; !engine.idle() && steps < 2000; ++steps) {
+    ASSERT_TRUE(engine.step().has_value());
+  }
+  ASSERT_TRUE(heard.finish.has_value());
+  EXPECT_EQ(heard.finish->reason, FinishReason::kFailed);
+  EXPECT_EQ(heard.finish->error->code, ErrorCode::kExhausted);
+  EXPECT_EQ(after.tokens.size(), 5u);
+}
+
+TEST(Engine, a_lost_device_fails_what_ran_and_the_rest_goes_on) {
+  Harness h(2);
+  int launches = 0;
+  h.over.backend->fails_next = [&] { return ++launches == 6; };
+  h.ask(request(1, 10, 30));
+  h.ask(request(2, 10, 30));
+  const Heard& third = h.ask(request(3, 10, 30));
+  int failed = 0;
+  for (int steps = 0; !h.engine->idle() && steps < 1000; ++steps) {
+    if (!h.engine->step()) ++failed;
+  }
+  EXPECT_EQ(failed, 1);
+  EXPECT_EQ(h.heard[0]->finish->reason, FinishReason::kFailed);
+  EXPECT_EQ(h.heard[1]->finish->error->code, ErrorCode::kDevice);
+  EXPECT_EQ(third.tokens, alone(request(3, 10, 30)));
+}
+
+TEST(Engine, constraints_and_log_probabilities_hold_with_drafts) {
+  for (const std::uint32_t drafts : {0u, 5u}) {
+    Harness h(1);
+    Request r = request(11, 20, 40);
+    r.drafts = {.n_min = drafts, .n_max = drafts};
+    for (std::uint32_t t = 0; t < 32; ++t) r.ends.push_back(TokenId(t));
+    r.constraint = {.ends = r.ends,
+                    .tokens_min = 25,
+                    .banned = {TokenId(60)},
+                    .beginnings = {{TokenId(40), TokenId(41), TokenId(42)}}};
+    r.logprobs = 3;
+    const Heard& heard = h.ask(r);
+    h.finish();
+    ASSERT_GE(heard.tokens.size(), 25u);
+    for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(heard.tokens[i], TokenId(40 + i));
+    for (const TokenId token : heard.tokens) EXPECT_NE(token, TokenId(60));
+    r.logprobs.reset();
+    EXPECT_EQ(heard.tokens, alone(r));
+  }
+}
+
+TEST(Engine, a_long_prompt_at_most_doubles_the_time_between_others_tokens) {
+  Script script;
+  script.target_seconds = [](std::uint32_t rows) { return 1.0 + 0.05 * rows; };
+  Harness h(4, script, {}, 5000);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    Request r = request(i, 10, 2000);
+    r.drafts = {.n_min = 0, .n_max = 0};
+    h.ask(r);
+  }
+  for (int i = 0; i < 20; ++i) h.step();
+  const double plain = script.target_seconds(3);
+  h.ask(request(50, 4096, 4));
+  std::size_t tokens = h.heard[0]->tokens.size();
+  int steps = 0;
+  double worst = 0;
+  while (h.heard[3]->tokens.empty()) {
+    const double before = h.over.backend->seconds;
+    h.step();
+    worst = std::max(worst, h.over.backend->seconds - before);
+    EXPECT_EQ(h.heard[0]->tokens.size(), ++tokens) << "every step brings the others a token";
+    ASSERT_LT(++steps, 2000);
+  }
+  EXPECT_LE(worst, 2.02 * plain);
+  EXPECT_LT(steps, 4096 / 15) << "and the prompt gets on";
+}
+
+TEST(Engine, synthetic_acceptance_lets_drafts_stand_as_often_as_asked) {
+  Harness h(4, {}, {.synthetic_acceptance = {0.8, 0.65, 0.5}}, 5000);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    Request r = request(i, 10, 2000);
+    r.drafts = {.n_min = 3, .n_max = 3};
+    h.ask(r);
+  }
+  h.finish();
+  const SpeculationCounts& s = h.engine->counters().speculative;
+  const auto rate = [&](std::size_t position) {
+    return static_cast<double>(s.accepted_per_position[position]) / static_cast<double>(s.rounds);
+  };
+  EXPECT_NEAR(rate(0), 0.8, 0.03);
+  EXPECT_NEAR(rate(1), 0.65, 0.03);
+  EXPECT_NEAR(rate(2), 0.5, 0.03);
+}
+
+}  // namespace
+}  // namespace outrider

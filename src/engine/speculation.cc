@@ -1,0 +1,122 @@
+#include "engine/speculation.h"
+
+#include <algorithm>
+
+#include "core/contract.h"
+
+namespace outrider {
+namespace {
+
+constexpr double kMemory = 0.97;           // of a round's weight that is left a round later
+constexpr double kPriorStands = 0.75;      // of the first draft, before anything was judged
+constexpr double kPriorWeight = 4;         // rounds that others' experience counts for
+constexpr double kWorthIt = 1.005;         // gains below this are noise
+constexpr std::uint32_t kProbeAfter = 32;  // tokens without drafts before one is tried again
+constexpr double kProbeShare = 0.01;       // of all time that such tries may cost
+
+}  // namespace
+
+void Acceptance::judged(std::uint32_t drafted, std::uint32_t accepted) {
+  require(accepted <= drafted && drafted <= kDraftsMax, "no more drafts stand than were judged");
+  // Drafts behind the first that fell were not judged.
+  const std::uint32_t judged = std::min(drafted, accepted + 1);
+  for (std::uint32_t i = 0; i < judged; ++i) {
+    trials_[i] = trials_[i] * kMemory + 1;
+    stood_[i] = stood_[i] * kMemory + (i < accepted ? 1 : 0);
+  }
+}
+
+std::array<double, kDraftsMax> Acceptance::estimate(const Acceptance* prior) const {
+  std::array<double, kDraftsMax> before{};
+  if (prior != nullptr) before = prior->estimate(nullptr);
+  std::array<double, kDraftsMax> result{};
+  for (std::uint32_t i = 0; i < kDraftsMax; ++i) {
+    const double like = i > 0 ? result[i - 1] : kPriorStands;
+    const double guess = prior != nullptr ? before[i] : like;
+    const double weight = prior != nullptr ? kPriorWeight : 1;
+    result[i] = (guess * weight + stood_[i]) / (weight + trials_[i]);
+  }
+  return result;
+}
+
+Speculation::Speculation(std::uint32_t sequences) {
+  options_.reserve(std::size_t{sequences} * kDraftsMax);
+  lengths_.reserve(sequences);
+}
+
+double Speculation::cost(std::uint32_t rows) const {
+  double seconds = target_.seconds(rows);
+  for (const std::uint32_t sequences : drafting_) seconds += drafter_.seconds(sequences);
+  return seconds;
+}
+
+std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidate> candidates,
+                                                   std::uint32_t rows, std::uint32_t room) {
+  lengths_.assign(candidates.size(), 0);
+  options_.clear();
+  drafting_.fill(0);
+  std::uint32_t granted = 0;
+  double tokens = static_cast<double>(candidates.size());
+  for (std::uint32_t c = 0; c < candidates.size(); ++c) {
+    const DraftCandidate& candidate = candidates[c];
+    const std::uint32_t most = std::min({candidate.most, candidate.limits.n_max, kDraftsMax});
+    const auto stands = candidate.acceptance->estimate(&all_);
+    double survival = 1;
+    for (std::uint32_t position = 0; position < most; ++position) {
+      survival *= stands[position];
+      if (position < candidate.limits.n_min) {
+        if (granted == room) break;
+        ++granted, ++drafting_[position], ++lengths_[c];
+        tokens += survival;
+      } else {
+        options_.push_back({survival, c, position});
+      }
+    }
+  }
+  // Best first; of one candidate the earlier draft comes first, whatever rounding did.
+  std::sort(options_.begin(), options_.end(), [](const Option& a, const Option& b) {
+    if (a.survival != b.survival) return a.survival > b.survival;
+    return a.position != b.position ? a.position < b.position : a.candidate < b.candidate;
+  });
+  double best = tokens / cost(rows + granted) * kWorthIt;
+  std::size_t taken = 0;
+  const std::size_t limit = std::min<std::size_t>(options_.size(), room - granted);
+  for (std::size_t i = 0; i < limit; ++i) {
+    tokens += options_[i].survival;
+    ++drafting_[options_[i].position];
+    const double rate = tokens / cost(rows + granted + static_cast<std::uint32_t>(i) + 1);
+    if (rate > best) best = rate, taken = i + 1;
+  }
+  for (std::size_t i = 0; i < taken; ++i) ++lengths_[options_[i].candidate];
+  probe(candidates, rows + granted + static_cast<std::uint32_t>(taken),
+        room - granted - static_cast<std::uint32_t>(taken));
+  return lengths_;
+}
+
+// A sequence that has not drafted for long tries one draft, as long as such tries stay cheap.
+void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_t rows,
+                        std::uint32_t room) {
+  if (room == 0) return;
+  for (std::uint32_t c = 0; c < candidates.size(); ++c) {
+    const DraftCandidate& candidate = candidates[c];
+    if (lengths_[c] > 0 || std::min(candidate.most, candidate.limits.n_max) == 0) continue;
+    if (candidate.since_draft < kProbeAfter) continue;
+    const double extra = target_.seconds(rows + 1) - target_.seconds(rows) + drafter_.seconds(1);
+    if (probe_seconds_ + extra > kProbeShare * total_seconds_) return;
+    probe_seconds_ += std::max(0.0, extra);
+    lengths_[c] = 1;
+    return;
+  }
+}
+
+void Speculation::drafted(std::span<const std::uint32_t> sequences_per_step, double seconds) {
+  drafter_.measured(sequences_per_step, seconds);
+  total_seconds_ += seconds;
+}
+
+void Speculation::verified(std::uint32_t rows, double seconds) {
+  target_.measured(rows, seconds);
+  total_seconds_ += seconds;
+}
+
+}  // namespace outrider

@@ -1,0 +1,80 @@
+// How many tokens each sequence drafts: as many as raise the tokens a second that all of them
+// together are expected to get, by what launches cost here and how many drafts have stood.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/cost_curve.h"
+#include "step/batch.h"
+
+namespace outrider {
+
+// Bounds of one request.
+struct DraftLimits {
+  std::uint32_t n_min = 0;  // equal to n_max: always so many
+  std::uint32_t n_max = 8;  // at most kDraftsMax; 0: no drafts
+  float p_min = 0;          // a draft less likely than this to the drafter is not verified
+};
+
+// How often drafts stand, by their place in the round: the chance that one does, given that those
+// before it did. Recent rounds count more.
+class Acceptance {
+ public:
+  // One round: so many drafts were judged, so many stood.
+  void judged(std::uint32_t drafted, std::uint32_t accepted);
+  // Estimates for positions 0 to kDraftsMax - 1. Positions never judged are taken to be like the
+  // one before them; where little is known, `prior` says what others saw.
+  std::array<double, kDraftsMax> estimate(const Acceptance* prior) const;
+
+ private:
+  std::array<double, kDraftsMax> trials_{}, stood_{};
+};
+
+// What one sequence has at stake in a step.
+struct DraftCandidate {
+  const Acceptance* acceptance;
+  DraftLimits limits;
+  std::uint32_t most;         // drafts that fit: context, tokens wanted, rows of a launch
+  std::uint32_t since_draft;  // tokens since it last drafted
+};
+
+class Speculation {
+ public:
+  explicit Speculation(std::uint32_t sequences);
+
+  // Drafts for each candidate, in order; in a step that has `rows` rows besides them, prompt rows
+  // taken for granted, and room for `room` drafts. Borrowed until the next call.
+  std::span<const std::uint32_t> choose(std::span<const DraftCandidate> candidates,
+                                        std::uint32_t rows, std::uint32_t room);
+
+  void judged(std::uint32_t drafted, std::uint32_t accepted) { all_.judged(drafted, accepted); }
+  // A draft round in whose steps so many sequences drafted, and a target launch.
+  void drafted(std::span<const std::uint32_t> sequences_per_step, double seconds);
+  void verified(std::uint32_t rows, double seconds);
+
+  const Acceptance& everyone() const { return all_; }
+  const CostCurve& target_cost() const { return target_; }
+  const CostCurve& drafter_cost() const { return drafter_; }
+  void start_from(CostCurve target, CostCurve drafter) { target_ = target, drafter_ = drafter; }
+
+ private:
+  struct Option {     // one more draft for one candidate
+    double survival;  // chance that it stands
+    std::uint32_t candidate;
+    std::uint32_t position;
+  };
+  // Seconds of a step with these draft rows.
+  double cost(std::uint32_t rows) const;
+  void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room);
+
+  CostCurve target_, drafter_;
+  Acceptance all_;
+  double total_seconds_ = 0, probe_seconds_ = 0;
+  std::vector<Option> options_;
+  std::vector<std::uint32_t> lengths_;
+  std::array<std::uint32_t, kDraftsMax> drafting_{};  // sequences, by draft step
+};
+
+}  // namespace outrider
