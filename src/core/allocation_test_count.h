@@ -19,7 +19,7 @@ inline void* counted_allocation(std::size_t bytes) {
 }  // namespace outrider
 
 // All forms that the sanitizer would otherwise provide, so that they match. Not inlined, or g++
-// sees sees free() where it saw operator new.
+// sees malloc() or free() on one side only.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   return outrider::counted_allocation(bytes);
 }

@@ -95,12 +95,31 @@ TEST(Budget, any_amount_is_spent_on_one_whole_sequence_first_and_never_exceeded)
   EXPECT_EQ(windows_before, 4 * one.sliding);
 }
 
+TEST(Budget, bytes_for_all_are_divided_so_that_they_are_for_all) {
+  const KvLayout layout = small_layout();
+  // Short texts leave most of the bytes to windows, long ones to global pages.
+  for (const std::uint32_t rows : {100u, 600u, 1000u, 5000u, 100000u}) {
+    for (const std::uint32_t sequences : {1u, 2u, 16u}) {
+      for (const bool wide : {true, false}) {
+        KvNeeds needs = kNeeds;
+        needs.sequence_rows = rows, needs.sequences = sequences;
+        if (!wide) needs.window = 66, needs.append_rows = 512;
+        const KvPages one = pages_of_sequence(needs);
+        const auto budget = plan_kv(kv_bytes_for_all(needs, layout), needs, layout);
+        ASSERT_TRUE(budget);
+        EXPECT_EQ(bytes_of(*budget, layout), kv_bytes_for_all(needs, layout));
+        EXPECT_EQ(budget->limits.global_pages, 1 + sequences * one.global);
+        EXPECT_EQ(budget->limits.sliding_pages,
+                  1 + sequences * one.sliding + budget->checkpoints.sliding);
+      }
+    }
+  }
+}
+
 TEST(Budget, with_bytes_for_all_every_sequence_reaches_its_full_length_at_once) {
   const KvLayout layout = small_layout();
-  const std::uint64_t bytes = kv_bytes_for_all(kNeeds, layout);
-  const auto budget = plan_kv(bytes, kNeeds, layout);
+  const auto budget = plan_kv(kv_bytes_for_all(kNeeds, layout), kNeeds, layout);
   ASSERT_TRUE(budget);
-  EXPECT_EQ(bytes_of(*budget, layout), bytes);
   KvPool pool(budget->limits);
   PrefixCache cache(pool, budget->checkpoints);
   std::vector<std::unique_ptr<Sequence>> sequences;

@@ -91,8 +91,8 @@ TEST(PrefixCache, a_text_known_whole_is_restored_one_row_short) {
   }
   const auto one = count_up(9, 1);
   ASSERT_TRUE(keep_finished(pool, cache, one));
-  EXPECT_EQ(matched_rows(cache, one), 0u) << "its only row has to be computed";
-  EXPECT_EQ(matched_rows(cache, std::span<const TokenId>()), 0u);
+  EXPECT_FALSE(cache.match(kBare, one)) << "its only row has to be computed";
+  EXPECT_FALSE(cache.match(kBare, std::span<const TokenId>()));
 }
 
 TEST(PrefixCache, a_checkpoint_that_cannot_be_restored_a_row_short_leaves_it_to_a_shorter_one) {
@@ -136,9 +136,12 @@ TEST(PrefixCache, colliding_hashes_never_serve_another_text) {
     EXPECT_EQ(matched_rows(cache, joined(texts[i], more), PrefixRoot{9}), 0u) << "another root";
   }
   // Evicting one of many with the same hash takes that one out of the index.
-  ASSERT_TRUE(cache.make_room(64 - 4, 0));
-  EXPECT_EQ(matched_rows(cache, joined(texts[0], more)), 0u);
-  EXPECT_EQ(matched_rows(cache, joined(texts[2], more)), texts[2].size());
+  for (const std::uint32_t used : {0u, 8u, 2u, 6u}) matched_rows(cache, joined(texts[used], more));
+  ASSERT_TRUE(cache.make_room(64 - 3, 0));
+  for (const std::uint32_t i : {0u, 2u, 4u, 6u, 8u}) {
+    const bool kept = i != 4 && i != 0;
+    EXPECT_EQ(matched_rows(cache, joined(texts[i], more)), kept ? texts[i].size() : 0) << i;
+  }
 }
 
 TEST(PrefixCache, keeping_the_same_text_again_replaces_its_checkpoint) {
@@ -148,7 +151,7 @@ TEST(PrefixCache, keeping_the_same_text_again_replaces_its_checkpoint) {
   ASSERT_TRUE(keep_finished(pool, cache, a));
   ASSERT_TRUE(keep_finished(pool, cache, b));
   EXPECT_EQ(cache.held_pages(KvGroup::kGlobal), 4u);
-  const auto s = pool.open();
+  auto s = pool.open();
   grow(pool, *s, 70);
   ASSERT_TRUE(cache.keep(kBare, a, pool.snapshot(*s)));
   EXPECT_EQ(cache.counts().checkpoints, 2u);
@@ -156,6 +159,7 @@ TEST(PrefixCache, keeping_the_same_text_again_replaces_its_checkpoint) {
   EXPECT_EQ(pool.free_pages(KvGroup::kGlobal), 64u - 4);
   EXPECT_EQ(pool.references(KvGroup::kGlobal, s->view().pages(KvGroup::kGlobal)[0]), 2u)
       << "the pages of the running sequence are the ones kept";
+  s.reset();
   ASSERT_TRUE(cache.make_room(62, 0));  // and it counts as used: the other goes first
   EXPECT_GT(matched_rows(cache, a), 0u);
   EXPECT_EQ(matched_rows(cache, b), 0u);
@@ -217,6 +221,25 @@ TEST(PrefixCache, makes_room_by_what_helps_and_leaves_what_running_sequences_hol
   EXPECT_EQ(matched_rows(cache, running_text), 639u);
   EXPECT_TRUE(cache.make_room(54, 0));
   EXPECT_EQ(matched_rows(cache, running_text), 639u);
+}
+
+TEST(PrefixCache, makes_room_in_the_group_that_is_short) {
+  KvPool pool(kLimits);
+  PrefixCache cache(pool, kEverything);
+  const auto running_text = count_up(1, 640);
+  const auto running = pool.open();
+  grow(pool, *running, 128);
+  ASSERT_TRUE(cache.keep(kBare, std::span(running_text).first(128), pool.snapshot(*running)));
+  grow(pool, *running, 512);  // leaves the checkpoint's window, not its global pages
+  const auto old = count_up(1000, 640);
+  ASSERT_TRUE(keep_finished(pool, cache, old));
+  EXPECT_TRUE(cache.make_room(64 - 10, 0));
+  EXPECT_EQ(matched_rows(cache, running_text), 128u) << "older, but all it frees are sliding pages";
+  EXPECT_EQ(matched_rows(cache, old), 0u);
+  const std::uint32_t free = pool.free_pages(KvGroup::kSliding);
+  EXPECT_TRUE(cache.make_room(0, free + 1));
+  EXPECT_EQ(pool.free_pages(KvGroup::kSliding), free + 2);
+  EXPECT_EQ(matched_rows(cache, running_text), 0u);
 }
 
 TEST(PrefixCache, clearing_gives_every_page_back) {
