@@ -1,4 +1,4 @@
-// Two sequences never own the same pages.
+// Sequences share pages only by count, through a snapshot.
 #include "kv/pool.h"
 
 namespace outrider::copy_a_sequence {
