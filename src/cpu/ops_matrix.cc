@@ -39,12 +39,21 @@ PackedDots one_row(const PackedMatrix& w, Range groups, const CodeActivation32* 
 }  // namespace
 
 void RoundToCodesOp::run(const CpuLaunch& launch, Share share) const {
-  const Range part = share.of(launch.count(x.floats.set));
-  const std::size_t blocks = x.floats.width / 32;
+  const std::size_t width = x.floats.width, rows = launch.count(x.floats.set);
   auto* codes = reinterpret_cast<CodeActivation32*>(launch.workspace + x.codes_offset);
-  for (std::size_t i = part.begin; i < part.end; ++i) {
-    launch.kernels.round_to_codes(launch.at(x.floats, i), x.floats.width, codes + i * blocks);
+  const auto round = [&](std::size_t row, std::size_t from, std::size_t columns) {
+    launch.kernels.round_to_codes(launch.at(x.floats, row) + from, columns,
+                                  codes + (row * width + from) / 32);
+  };
+  if (split.kind == Split::Kind::kColumns) {
+    const Range part = share.of_columns(width);
+    for (std::size_t row = 0; row < rows; ++row) round(row, part.begin, part.end - part.begin);
+    return;
   }
+  const Range part = share.of(rows * split.parts);
+  const std::size_t columns = width / split.parts;
+  for (std::size_t at = part.begin; at < part.end; ++at)
+    round(at / split.parts, at % split.parts * columns, columns);
 }
 
 void MatmulOp::run(const CpuLaunch& launch, Share share) const {
@@ -53,7 +62,7 @@ void MatmulOp::run(const CpuLaunch& launch, Share share) const {
   if (rows == 0) return;
   WeightRows weights(launch, w, mode, launch.scratch(share.thread));
   const std::uint32_t group = weight_group(rows);
-  const Range part = share.of(w.rows, 16);  // 16 floats: threads share no cache line of the output
+  const Range part = share.of_columns(w.rows);
   for (std::size_t r = part.begin; r < part.end; r += group) {
     const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(group, part.end - r));
     for (std::uint32_t slot = 0; slot < taken; ++slot) {
@@ -70,7 +79,8 @@ void MatmulOp::run(const CpuLaunch& launch, Share share) const {
 
 void PackedMatmulOp::run(const CpuLaunch& launch, Share share) const {
   const auto rows = static_cast<std::uint32_t>(launch.count(out.set));
-  const Range part = share.of(w.groups(), 16 / w.group);  // of whole cache lines of the output
+  const Range columns = share.of_columns(w.rows);
+  const Range part{columns.begin / w.group, columns.end / w.group};
   if (rows == 0 || part.begin == part.end) return;
   launch.kernels.dot_packed(w.format, {w.at(part.begin), part.end - part.begin,
                                        codes_at(launch, x, 0), x.floats.width / 32, w.cols / 32,

@@ -11,6 +11,7 @@ namespace outrider {
 // Rounds float rows to codes, once for all matrices that read them.
 struct RoundToCodesOp final : CpuOp {
   Activations x;
+  Split split = Split::by_parts(1);
   void run(const CpuLaunch& launch, Share share) const override;
 };
 

@@ -69,13 +69,15 @@ void StoreKvOp::run(const CpuLaunch& launch, Share share) const {
   const KvLayout& layout = launch.layout;
   const KvLayerShape& shape = layout.place(layer).shape;
   const auto group = static_cast<std::size_t>(shape.group);
-  const std::size_t items = shape.kv_heads * 2;  // heads and sides
-  const Range part = share.of(launch.count(k.set) * items);
-  for (std::size_t at = part.begin; at < part.end; ++at) {
-    const Row& row = launch.row(k.set, at / items);
-    const auto head = static_cast<std::uint32_t>(at % items / 2);
+  const std::size_t heads = shape.kv_heads;
+  const std::size_t heads_of_part = divide_exact<std::size_t>(heads, parts);
+  const Range part = share.of(launch.count(k.set) * parts);
+  for (std::size_t at = 2 * heads_of_part * part.begin; at < 2 * heads_of_part * part.end; ++at) {
+    const std::size_t i = at / 2 / heads;
+    const Row& row = launch.row(k.set, i);
+    const auto head = static_cast<std::uint32_t>(at / 2 % heads);
     const KvSide side = at % 2 == 0 ? KvSide::kKey : KvSide::kValue;
-    const float* from = launch.at(side == KvSide::kKey ? k : v, at / items) + head * shape.head_dim;
+    const float* from = launch.at(side == KvSide::kKey ? k : v, i) + head * shape.head_dim;
     const std::uint32_t pos = row.pos.value();
     const PageId page = row.kv.pages(shape.group)[pos / kPageRows];
     std::byte* plane = launch.pages[group] + page.value() * layout.page_bytes(shape.group) +
@@ -120,7 +122,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
 
 void GegluOp::run(const CpuLaunch& launch, Share share) const {
   // Split along columns: one row must be as fast as many.
-  const Range part = share.of(gate.width, 16);
+  const Range part = share.of_columns(gate.width);
   for (std::size_t i = 0; i < launch.count(gate.set); ++i) {
     launch.kernels.geglu(launch.at(gate, i) + part.begin, launch.at(up, i) + part.begin,
                          part.end - part.begin, launch.at(out, i) + part.begin);
@@ -154,7 +156,7 @@ void HiddenInputOp::run(const CpuLaunch& launch, Share share) const {
 }
 
 void FinishLogitsOp::run(const CpuLaunch& launch, Share share) const {
-  const Range part = share.of(logits.width, 16);
+  const Range part = share.of_columns(logits.width);
   for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
     float* row = launch.at(logits, i);
     if (cap > 0) launch.kernels.softcap(cap, part.end - part.begin, row + part.begin);

@@ -39,6 +39,7 @@ struct RopeOp final : CpuOp {
 
 struct StoreKvOp final : CpuOp {
   Rows k, v;
+  std::uint32_t parts = 1;  // of each row, shared out among threads; whole heads
   KvLayerId layer{0};
   void run(const CpuLaunch& launch, Share share) const override;
 };

@@ -6,9 +6,9 @@ void CpuProgram::run(const CpuLaunch& launch, ThreadPool& pool) const {
   SpinBarrier barrier(pool.threads());
   pool.run([&](std::uint32_t thread) {
     const Share share{thread, pool.threads()};
-    for (const auto& op : ops) {
-      op->run(launch, share);
-      barrier.wait();
+    for (const CpuProgram::Step& step : steps) {
+      if (step.meet) barrier.wait();
+      step.op->run(launch, share);
     }
   });
 }

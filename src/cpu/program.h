@@ -1,5 +1,5 @@
 // What the CPU recorder makes: a list of operations that all threads walk together, with a barrier
-// after each.
+// wherever one touches what another thread may have touched before.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -42,6 +42,21 @@ struct CpuLaunch {
   }
 };
 
+// How an operation shares out rows among threads.
+struct Split {
+  enum class Kind { kAnyhow, kParts, kColumns };
+  Kind kind = Kind::kAnyhow;
+  std::uint32_t parts = 0;
+
+  // Each row in so many equal parts, row after row: 1 for whole rows, or a row's heads.
+  static constexpr Split by_parts(std::uint32_t parts) { return {Kind::kParts, parts}; }
+  // A range of columns of every row.
+  static constexpr Split by_columns() { return {Kind::kColumns, 0}; }
+  // Any thread may touch any row.
+  static constexpr Split anyhow() { return {}; }
+  friend bool operator==(const Split&, const Split&) = default;
+};
+
 // One thread's part of a job.
 struct Share {
   std::uint32_t thread;
@@ -49,6 +64,10 @@ struct Share {
   Range of(std::size_t count, std::size_t grain = 1) const {
     return share_of(count, thread, threads, grain);
   }
+  // Columns of rows that are split by columns: two operations on rows of one width share alike.
+  Range of_columns(std::size_t width) const { return of(width, kColumnGrain); }
+  // Of a block of codes, and of two cache lines: threads write to no line together.
+  static constexpr std::size_t kColumnGrain = 32;
 };
 
 class CpuOp {
@@ -60,14 +79,18 @@ class CpuOp {
 
 class CpuProgram : public Program {
  public:
-  std::vector<std::unique_ptr<CpuOp>> ops;
+  struct Step {
+    bool meet;  // all threads have finished every step before
+    std::unique_ptr<CpuOp> op;
+  };
+  std::vector<Step> steps;
   Rows logits, hidden;
   std::size_t thread_scratch_bytes = 0;
 
   void run(const CpuLaunch& launch, ThreadPool& pool) const;
 };
 
-// Threads meet here between two operations; microseconds apart, so they spin.
+// Threads meet here between two steps; microseconds apart, so they spin.
 class SpinBarrier {
  public:
   explicit SpinBarrier(std::uint32_t threads) : threads_(threads) {}

@@ -1,6 +1,7 @@
 #include "cpu/recorder.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "cpu/ops_row.h"
 
@@ -8,7 +9,11 @@ namespace outrider {
 
 CpuRecording::CpuRecording(std::size_t all_rows, std::size_t logit_rows, const CpuOptions& options,
                            PackedWeights& weights)
-    : all_rows_(all_rows), logit_rows_(logit_rows), options_(options), weights_(&weights) {}
+    : all_rows_(all_rows),
+      logit_rows_(logit_rows),
+      phase_(all_rows, logit_rows),
+      options_(options),
+      weights_(&weights) {}
 
 std::size_t CpuRecording::take(std::size_t floats) {
   constexpr std::size_t kAlign = 16;  // a cache line of floats
@@ -31,9 +36,8 @@ void CpuRecording::release(std::size_t mark) {
 }
 
 void CpuRecording::forget_codes_of(const Rows& written) {
-  const auto end = [&](const Rows& r) { return r.offset + rows_in(r.set) * r.stride; };
   std::erase_if(rounded_, [&](const Rounded& r) {
-    return r.rows.offset < end(written) && written.offset < end(r.rows);
+    return r.rows.offset < phase_.end_of(written) && written.offset < phase_.end_of(r.rows);
   });
 }
 
@@ -43,18 +47,41 @@ WeightMode CpuRecording::mode(const Weight& weight, const Rows& in) {
   return weight_mode(weight, options_.integer_activations && in.width % 32 == 0);
 }
 
+namespace {
+
+Rows code_rows(const Rows& in, std::size_t offset) {
+  return {in.set, code_floats(in.width), code_floats(in.width), offset};
+}
+
+}  // namespace
+
+// By whoever has written a part of the rows, if that is known and blocks of codes stay whole: then
+// nobody has to wait.
+Split CpuRecording::split_for_rounding(const Rows& in) const {
+  const Split written = phase_.written(in);
+  if (written.kind == Split::Kind::kColumns) return written;
+  const bool whole_blocks =
+      written.kind == Split::Kind::kParts && in.width % (std::uint32_t{32} * written.parts) == 0;
+  return whole_blocks ? written : Split::by_parts(1);
+}
+
 Activations CpuRecording::activations(Rows in, WeightMode mode) {
   if (mode != WeightMode::kCodes) return {in, 0};
   for (const Rounded& r : rounded_) {
     if (r.rows.offset == in.offset && r.rows.width == in.width) return {in, r.offset};
   }
-  const Rows codes{in.set, code_floats(in.width), code_floats(in.width),
-                   take(rows_in(in.set) * code_floats(in.width))};
+  const std::size_t offset = take(rows_in(in.set) * code_floats(in.width));
   RoundToCodesOp op;
-  op.x = {in, codes.offset};
-  add(op, codes);
-  rounded_.push_back({in, codes.offset});
+  op.x = {in, offset};
+  op.split = split_for_rounding(in);
+  add(op, {Access::read(in, op.split), Access::write(code_rows(in, offset), op.split)});
+  rounded_.push_back({in, offset});
   return op.x;
+}
+
+Access CpuRecording::reads(const Activations& x, WeightMode mode) const {
+  const Rows rows = mode == WeightMode::kCodes ? code_rows(x.floats, x.codes_offset) : x.floats;
+  return Access::read(rows, Split::anyhow());
 }
 
 Rows CpuRecording::angles(const Rope& rope) {
@@ -64,7 +91,7 @@ Rows CpuRecording::angles(const Rope& rope) {
   AnglesOp op;
   op.frequency = rope.frequency;
   op.out = scratch(RowSet::kAll, rope.head_dim);
-  add(op, op.out);
+  add(op, {Access::write(op.out, Split::by_parts(1))});
   angles_.push_back({rope.frequency.data(), op.out});
   return op.out;
 }
@@ -75,6 +102,10 @@ void CpuRecording::output(Rows logits, Rows hidden) {
 }
 
 namespace {
+
+constexpr Split kWholeRows = Split::by_parts(1), kColumns = Split::by_columns();
+// Stands for the stored keys and values, which lie outside the workspace.
+constexpr Rows kStoredKv{RowSet::kAll, 1, 1, std::numeric_limits<std::size_t>::max() / 2};
 
 // The operations target and drafter share, over whichever interface the model was given.
 template <class Interface, class Shape>
@@ -91,13 +122,14 @@ class CommonRecorder : public Interface {
     op.per_layer =
         embedded_++ > 0;  // the first table makes the stream, a second one its per-layer inputs
     op.out = out;
-    cpu_.add(op, out);
+    cpu_.add(op, {Access::write(out, kWholeRows)});
   }
   void rms_norm(Rows in, const Gain& gain, Rows out) override {
     RmsNormOp op;
     op.in = in, op.gain = gain, op.out = out;
     require(in.width % gain.width == 0 && in.width == out.width, "a norm covers whole heads");
-    cpu_.add(op, out);
+    const Split split = Split::by_parts(in.width / gain.width);
+    cpu_.add(op, {Access::read(in, split), Access::write(out, split)});
   }
   void matmul(Rows in, const Weight& w, Rows out) override {
     require(in.width == w.cols && out.width == w.rows && in.set == out.set,
@@ -106,42 +138,48 @@ class CommonRecorder : public Interface {
       PackedMatmulOp op;
       op.x = cpu_.activations(in, WeightMode::kCodes);
       op.w = cpu_.weights().of(w), op.out = out;
-      return cpu_.add(op, out);
+      return cpu_.add(op, {cpu_.reads(op.x, WeightMode::kCodes), Access::write(out, kColumns)});
     }
     MatmulOp op;
     op.mode = cpu_.mode(w, in);
     op.x = cpu_.activations(in, op.mode);
     op.w = w, op.out = out;
-    cpu_.add(op, out);
+    cpu_.add(op, {cpu_.reads(op.x, op.mode), Access::write(out, kColumns)});
   }
   void rope(Rows heads, const Rope& rope) override {
     RopeOp op;
     op.heads = heads, op.head_dim = rope.head_dim, op.angles = cpu_.angles(rope);
-    cpu_.add(op, heads);
+    const Split split = Split::by_parts(heads.width / rope.head_dim);
+    const bool own_angles = heads.set == RowSet::kAll;
+    cpu_.add(op, {Access::write(heads, split),
+                  Access::read(op.angles, own_angles ? split : Split::anyhow())});
   }
   void attend(Rows q, const KvTarget& kv, Rows out) override {
     AttendOp op;
     op.q = q, op.kv = kv, op.out = out;
     require(q.width == out.width && kv.shape.head_dim % 8 == 0,
             "attention keeps its heads, multiples of 8 wide");
-    cpu_.add(op, out);
+    const Split split = Split::by_parts(q.width / kv.shape.head_dim);
+    cpu_.add(op, {Access::read(q, split), Access::read(kStoredKv, Split::anyhow()),
+                  Access::write(out, split)});
   }
   void geglu(Rows gate, Rows up, Rows out) override {
     GegluOp op;
     op.gate = gate, op.up = up, op.out = out;
     require(gate.width == up.width && gate.width == out.width, "gate and up are of one width");
-    cpu_.add(op, out);
+    cpu_.add(op, {Access::read(gate, kColumns), Access::read(up, kColumns),
+                  Access::write(out, kColumns)});
   }
   void add(Rows in, Rows into) override {
     AddOp op;
     op.in = in, op.into = into;
     require(in.width == into.width && in.set == into.set, "rows add to rows of their kind");
-    cpu_.add(op, into);
+    cpu_.add(op, {Access::read(in, kWholeRows), Access::write(into, kWholeRows)});
   }
   void scale(Rows rows, float factor) override {
     ScaleOp op;
     op.rows = rows, op.factor = factor;
-    cpu_.add(op, rows);
+    cpu_.add(op, {Access::write(rows, kWholeRows)});
   }
   void output(Rows logits, Rows hidden) override { cpu_.output(logits, hidden); }
 
@@ -165,21 +203,25 @@ class CpuTargetRecorder final : public CommonRecorder<TargetRecorder, TargetShap
   void store_kv(Rows k, Rows v, KvLayerId layer) override {
     StoreKvOp op;
     op.k = k, op.v = v, op.layer = layer;
-    cpu().add(op, Rows{});
+    const Split heads = cpu().written(k);
+    op.parts = heads.kind == Split::Kind::kParts ? heads.parts : 1;
+    const Split split = Split::by_parts(op.parts);
+    cpu().add(op, {Access::read(k, split), Access::read(v, split),
+                   Access::write(kStoredKv, Split::anyhow())});
   }
   void select_logit_rows(Rows in, Rows out) override {
     SelectOp op;
     op.in = in, op.out = out;
     require(in.set == RowSet::kAll && out.set == RowSet::kLogit && in.width == out.width,
             "all rows narrow to some");
-    cpu().add(op, out);
+    cpu().add(op, {Access::read(in, Split::anyhow()), Access::write(out, kWholeRows)});
   }
   Route route(Rows logits, std::uint32_t top, std::span<const float> expert_scale) override {
     RouteOp op;
     op.logits = logits, op.expert_scale = expert_scale;
     op.route = {cpu().scratch(logits.set, 2 * top), top};
     experts_ = logits.width;
-    cpu().add(op, op.route.rows);
+    cpu().add(op, {Access::read(logits, kWholeRows), Access::write(op.route.rows, kWholeRows)});
     return op.route;
   }
   void expert_matmul(Rows in, const Route& route, const Weight& stack, Rows out) override {
@@ -192,26 +234,33 @@ class CpuTargetRecorder final : public CommonRecorder<TargetRecorder, TargetShap
       op.x = cpu().activations(in, WeightMode::kCodes);
       op.stack = cpu().weights().of(stack);
       op.route = route, op.experts = experts_, op.out = out;
-      return cpu().add(op, out);
+      return add_experts(op, cpu().reads(op.x, WeightMode::kCodes));
     }
     ExpertMatmulOp op;
     op.mode = cpu().mode(stack, in);
     op.x = cpu().activations(in, op.mode);
     op.route = route, op.stack = stack, op.experts = experts_, op.out = out;
-    cpu().add(op, out);
+    add_experts(op, cpu().reads(op.x, op.mode));
   }
   void expert_sum(Rows in, const Route& route, Rows out) override {
     ExpertSumOp op;
     op.in = in, op.route = route, op.out = out;
-    cpu().add(op, out);
+    cpu().add(op, {Access::read(in, kWholeRows), Access::read(route.rows, kWholeRows),
+                   Access::write(out, kWholeRows)});
   }
   void finish_logits(Rows logits, float cap, std::span<const std::uint32_t> suppressed) override {
     FinishLogitsOp op;
     op.logits = logits, op.cap = cap, op.suppressed = suppressed;
-    cpu().add(op, logits);
+    cpu().add(op, {Access::write(logits, kColumns)});
   }
 
  private:
+  template <class Op>
+  void add_experts(const Op& op, const Access& input) {
+    cpu().add(op, {input, Access::read(op.route.rows, Split::anyhow()),
+                   Access::write(op.out, Split::anyhow())});
+  }
+
   std::uint32_t experts_ = 1;
 };
 
@@ -222,7 +271,7 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
   void hidden_input(Rows out) override {
     HiddenInputOp op;
     op.out = out;
-    cpu().add(op, out);
+    cpu().add(op, {Access::write(out, kWholeRows)});
   }
   void centroid_logits(Rows in, const CentroidHead& head, const Weight& table,
                        Rows logits) override {
@@ -230,14 +279,15 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
     matmul(in, head.centroids, scores);
     ClusterPickOp pick;
     pick.scores = scores, pick.picked = cpu().scratch(in.set, head.top), pick.logits = logits;
-    cpu().add(pick, logits);
+    cpu().add(pick, {Access::read(scores, kWholeRows), Access::write(pick.picked, kWholeRows),
+                     Access::write(logits, kWholeRows)});
     score_clusters(in, head, table, pick);
   }
   void suppress(Rows logits, std::span<const std::uint32_t> suppressed) override {
     if (suppressed.empty()) return;
     FinishLogitsOp op;
     op.logits = logits, op.cap = 0, op.suppressed = suppressed;
-    cpu().add(op, logits);
+    cpu().add(op, {Access::write(logits, kColumns)});
   }
 
  private:
@@ -249,14 +299,19 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
       op.x = cpu().activations(in, WeightMode::kCodes);
       op.picked = pick.picked, op.ordering = head.ordering, op.logits = pick.logits;
       op.cluster_size = size, op.table = cpu().weights().of(table, head.ordering);
-      return cpu().add(op, pick.logits);
+      return add_scores(op, WeightMode::kCodes);
     }
     ClusterLogitsOp op;
     op.mode = cpu().mode(table, in);
     op.x = cpu().activations(in, op.mode);
     op.picked = pick.picked, op.ordering = head.ordering, op.logits = pick.logits;
     op.cluster_size = size, op.table = table;
-    cpu().add(op, pick.logits);
+    add_scores(op, op.mode);
+  }
+  template <class Op>
+  void add_scores(const Op& op, WeightMode mode) {
+    cpu().add(op, {cpu().reads(op.x, mode), Access::read(op.picked, Split::anyhow()),
+                   Access::write(op.logits, Split::anyhow())});
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include "cpu/ops_matrix.h"
 #include "cpu/packed_weights.h"
+#include "cpu/phase.h"
 #include "cpu/program.h"
 #include "step/plan.h"
 #include "step/recorder.h"
@@ -30,13 +31,27 @@ class CpuRecording {
   std::size_t mark() const { return used_; }
   void release(std::size_t mark);
 
-  // Adds an operation that writes `written`.
+  // Adds an operation that touches nothing but what is listed.
+  template <class Op>
+  void add(Op op, std::initializer_list<Access> accesses) {
+    for (const Access& access : accesses) {
+      if (access.kind == Access::Kind::kWrite) forget_codes_of(access.rows);
+    }
+    const bool meet = phase_.add(accesses);
+    program_->steps.push_back({meet, std::make_unique<Op>(std::move(op))});
+  }
+  // Adds an operation that writes `written` and may read anything.
   template <class Op>
   void add(Op op, const Rows& written) {
     forget_codes_of(written);
-    program_->ops.push_back(std::make_unique<Op>(std::move(op)));
+    const bool meet = phase_.add_unknown();
+    program_->steps.push_back({meet, std::make_unique<Op>(std::move(op))});
   }
   Activations activations(Rows in, WeightMode mode);
+  // How the current phase has written these rows.
+  Split written(const Rows& rows) const { return phase_.written(rows); }
+  // How a matrix reads its activations: all of every row, on every thread.
+  Access reads(const Activations& x, WeightMode mode) const;
   WeightMode mode(const Weight& weight, const Rows& in);
   // Whether the weight is multiplied in its packed form, in parts of `unit` rows.
   bool packs(const Weight& weight, std::size_t unit) const {
@@ -52,6 +67,7 @@ class CpuRecording {
  private:
   std::size_t take(std::size_t floats);
   std::size_t rows_in(RowSet set) const { return set == RowSet::kAll ? all_rows_ : logit_rows_; }
+  Split split_for_rounding(const Rows& in) const;
   void forget_codes_of(const Rows& written);
 
   // Codes of rows already rounded, valid until the rows are written or their place is released.
@@ -64,6 +80,7 @@ class CpuRecording {
     Rows rows;
   };
   std::size_t all_rows_, logit_rows_;
+  Phase phase_;
   CpuOptions options_;
   PackedWeights* weights_;
   std::size_t used_ = 0, most_ = 0;  // floats
