@@ -61,8 +61,7 @@ void ReplyParser::finish(std::vector<ReplyEvent>& events) {
   if (!has_blocks_) emit(ReplyEvent::Kind::kContent, space_);
   space_.clear();
   if (detokenizer_.replaced() + replaced_in_calls_ > 0) {
-    emit(ReplyEvent::Kind::kWarning,
-         "parts of the reply are not UTF-8 and were replaced by U+FFFD");
+    emit(ReplyEvent::Kind::kWarning, kReplacedWarning);
   }
   events_ = nullptr;
 }
@@ -74,7 +73,7 @@ void ReplyParser::control(TokenId id) {
     // No text of a call is tokenised to a control token, not even inside a string.
     give_back_call("", fmt::format("holds the token {}", vocabulary_->text(id)));
   }
-  const bool in_thought = state_ == State::kThinking || state_ == State::kThoughtHead;
+  const bool in_thought = is_thinking();
   if (id == call_) {
     if (in_thought) emit(ReplyEvent::Kind::kWarning, "a tool call begins inside a thought");
     return enter(State::kCall);

@@ -25,6 +25,9 @@ struct ReplyEvent {
   friend bool operator==(const ReplyEvent&, const ReplyEvent&) = default;
 };
 
+inline constexpr std::string_view kReplacedWarning =
+    "parts of the reply are not UTF-8 and were replaced by U+FFFD";
+
 // A model can write anything, so nothing here fails. What has the form of a call but cannot be read
 // as one is content, with a warning; so is what is not UTF-8, with U+FFFD in place of each invalid
 // part. A control token that has no business where it stands is left out, with a warning.
@@ -43,6 +46,9 @@ class ReplyParser {
   void push(TokenId id, std::vector<ReplyEvent>& events);
   // The reply is over, whether it ended itself or was cut.
   void finish(std::vector<ReplyEvent>& events);
+
+  // Whether a thought is open behind the last token.
+  bool is_thinking() const { return state_ == State::kThoughtHead || state_ == State::kThinking; }
 
  private:
   enum class State { kContent, kTurnHead, kThoughtHead, kThinking, kCall };
