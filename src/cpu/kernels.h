@@ -62,11 +62,12 @@ struct PackedDots {
   std::uint32_t rows;
 };
 
-// One query head over the keys of one KV head. Key position p stands in row p % 64 of page pages[p
-// / 64].
-struct HeadAttention {
-  const float* q;  // [head_dim]
-  float* out;      // [head_dim]
+// Query heads of one row over keys of the KV head they share. Key position p stands in row p % 64
+// of page pages[p / 64].
+struct GroupAttention {
+  const float* q;  // [heads, head_dim]
+  float* state;    // [heads, attention_stride(head_dim)], written
+  std::uint32_t heads;
   std::uint32_t head_dim;
   const std::byte* base;  // of the group's pages
   std::size_t page_bytes;
@@ -74,6 +75,12 @@ struct HeadAttention {
   std::span<const PageId> pages;
   std::uint32_t begin, end;  // visible positions [begin, end)
 };
+
+// What attention over some keys leaves, so that more can be added: the values' sum, each weighed by
+// exp(score - most), [head_dim]; then most, the largest score; then the sum of the weights.
+constexpr std::size_t attention_stride(std::size_t head_dim) {
+  return head_dim + 16;  // a cache line, so that threads share none
+}
 
 struct CpuKernels {
   const char* target;  // Highway's name for the instruction set
@@ -98,8 +105,12 @@ struct CpuKernels {
   // each.
   void (*rotate)(const float* cosines, const float* sines, std::size_t half, float* head);
 
-  void (*attend_f32)(const HeadAttention& job);
-  void (*attend_f16)(const HeadAttention& job);
+  void (*attend_f32)(const GroupAttention& job);
+  void (*attend_f16)(const GroupAttention& job);
+  // Adds to one head's state that of the keys that follow; and out = its weighted mean of values,
+  // zeros if no key was visible.
+  void (*merge_attention)(const float* later, std::uint32_t head_dim, float* state);
+  void (*finish_attention)(const float* state, std::uint32_t head_dim, float* out);
 };
 
 // The best table for this machine.

@@ -39,22 +39,28 @@ struct Cache {
   std::size_t value_plane() const { return 3 * plane(); }
   std::size_t value_bytes() const { return halves ? 2 : 4; }
 
-  HeadAttention job(const float* q, float* out) const {
+  // The state that attention over [from, to) leaves for `heads` heads.
+  std::vector<float> attend(const CpuKernels& kernels, const float* q, std::uint32_t heads,
+                            std::uint32_t from, std::uint32_t to) const {
     const auto* bytes = halves ? reinterpret_cast<const std::byte*>(narrowed.data())
                                : reinterpret_cast<const std::byte*>(stored.data());
-    return {.q = q,
-            .out = out,
-            .head_dim = head_dim,
-            .base = bytes,
-            .page_bytes = page_values() * value_bytes(),
-            .key_offset = key_plane() * value_bytes(),
-            .value_offset = value_plane() * value_bytes(),
-            .pages = table,
-            .begin = begin,
-            .end = end};
+    std::vector<float> state(heads * attention_stride(head_dim), kNan);
+    (halves ? kernels.attend_f16
+            : kernels.attend_f32)({.q = q,
+                                   .state = state.data(),
+                                   .heads = heads,
+                                   .head_dim = head_dim,
+                                   .base = bytes,
+                                   .page_bytes = page_values() * value_bytes(),
+                                   .key_offset = key_plane() * value_bytes(),
+                                   .value_offset = value_plane() * value_bytes(),
+                                   .pages = table,
+                                   .begin = from,
+                                   .end = to});
+    return state;
   }
   void run(const CpuKernels& kernels, const float* q, float* out) const {
-    (halves ? kernels.attend_f16 : kernels.attend_f32)(job(q, out));
+    kernels.finish_attention(attend(kernels, q, 1, begin, end).data(), head_dim, out);
   }
 
   std::uint32_t head_dim, begin, end;
@@ -201,6 +207,47 @@ TEST(Attention, scores_far_apart_neither_overflow_nor_vanish) {
       std::vector<float> out(8);
       cache.run(kernels, q.data(), out.data());
       for (std::size_t i = 0; i < 8; ++i) EXPECT_FLOAT_EQ(out[i], cache.values[best * 8 + i]);
+    }
+  });
+}
+
+TEST(Attention, a_heads_bits_do_not_depend_on_the_heads_that_share_its_keys) {
+  for_each_table([](const CpuKernels& kernels) {
+    for (const bool halves : {false, true}) {
+      for (const std::uint32_t head_dim : {8u, 24u, 256u}) {
+        const Cache cache(head_dim, 10, 300, halves, 5);
+        const auto q = gaussian(std::size_t{11} * head_dim, 0.2f, 9);
+        const std::size_t stride = attention_stride(head_dim);
+        for (const std::uint32_t heads : {1u, 2u, 3u, 4u, 5u, 8u, 11u}) {
+          const auto together = cache.attend(kernels, q.data(), heads, 10, 300);
+          for (std::uint32_t h = 0; h < heads; ++h) {
+            const auto alone = cache.attend(kernels, &q[h * head_dim], 1, 10, 300);
+            EXPECT_EQ(std::memcmp(alone.data(), &together[h * stride], (head_dim + 2) * 4), 0)
+                << "head " << h << " of " << heads;
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Attention, stretches_put_together_are_the_whole) {
+  for_each_table([](const CpuKernels& kernels) {
+    for (const bool halves : {false, true}) {
+      const Cache cache(64, 30, 500, halves, 5);
+      const auto q = gaussian(64, 0.25f, 9);
+      auto state = cache.attend(kernels, q.data(), 1, 30, 30);  // nothing visible
+      const std::uint32_t cuts[] = {30, 128, 128, 256, 448, 500};
+      for (std::size_t i = 0; i + 1 < std::size(cuts); ++i) {
+        const auto later = cache.attend(kernels, q.data(), 1, cuts[i], cuts[i + 1]);
+        kernels.merge_attention(later.data(), 64, state.data());
+      }
+      std::vector<float> out(64);
+      kernels.finish_attention(state.data(), 64, out.data());
+      const Expected want = attend_in_double(cache, q);
+      const double relative = 2 * want.score_error + (2 * 470 + 64) * kRounding;
+      for (std::size_t i = 0; i < 64; ++i)
+        EXPECT_NEAR(static_cast<double>(out[i]), want.mix[i], relative * want.magnitude[i]);
     }
   });
 }

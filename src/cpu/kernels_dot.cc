@@ -205,7 +205,17 @@ void widen_f16(const std::uint16_t* x, std::size_t width, float* out) {
 }
 
 void widen_bf16(const std::uint16_t* x, std::size_t width, float* out) {
-  for (std::size_t i = 0; i < width; ++i) out[i] = bf16_to_float(x[i]);
+  std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<float> d;
+  const hn::RebindToUnsigned<decltype(d)> d32;
+  const hn::Rebind<std::uint16_t, decltype(d)> d16;
+  for (; i + hn::Lanes(d) <= width; i += hn::Lanes(d)) {
+    const auto upper = hn::ShiftLeft<16>(hn::PromoteTo(d32, hn::LoadU(d16, x + i)));
+    hn::StoreU(hn::BitCast(d, upper), d, out + i);
+  }
+#endif
+  for (; i < width; ++i) out[i] = bf16_to_float(x[i]);
 }
 
 void narrow_f16(const float* x, std::size_t width, std::uint16_t* out) {

@@ -92,34 +92,6 @@ void StoreKvOp::run(const CpuLaunch& launch, Share share) const {
   }
 }
 
-void AttendOp::run(const CpuLaunch& launch, Share share) const {
-  const KvLayout& layout = launch.layout;
-  const KvLayerShape& shape = kv.shape;
-  const std::size_t heads = q.width / shape.head_dim;
-  const std::size_t group = divide_exact<std::size_t>(heads, shape.kv_heads);
-  const Range part = share.of(launch.count(q.set) * heads);
-  for (std::size_t at = part.begin; at < part.end; ++at) {
-    const std::size_t i = at / heads, head = at % heads;
-    const Row& row = launch.row(q.set, i);
-    const auto kv_head = static_cast<std::uint32_t>(head / group);
-    // Visible: positions within the window that ends at the row's own position.
-    const std::uint32_t pos = row.pos.value();
-    const std::uint32_t begin = kv.window > 0 && pos >= kv.window ? pos - kv.window + 1 : 0;
-    const HeadAttention job{.q = launch.at(q, i) + head * shape.head_dim,
-                            .out = launch.at(out, i) + head * shape.head_dim,
-                            .head_dim = shape.head_dim,
-                            .base = launch.pages[static_cast<std::size_t>(shape.group)],
-                            .page_bytes = layout.page_bytes(shape.group),
-                            .key_offset = layout.plane_offset(kv.layer, kv_head, KvSide::kKey),
-                            .value_offset = layout.plane_offset(kv.layer, kv_head, KvSide::kValue),
-                            .pages = row.kv.pages(shape.group),
-                            .begin = std::min(begin, row.kv.length()),
-                            .end = row.kv.length()};
-    (layout.format() == KvFormat::kF32 ? launch.kernels.attend_f32
-                                       : launch.kernels.attend_f16)(job);
-  }
-}
-
 void GegluOp::run(const CpuLaunch& launch, Share share) const {
   // Split along columns: one row must be as fast as many.
   const Range part = share.of_columns(gate.width);

@@ -44,13 +44,6 @@ struct StoreKvOp final : CpuOp {
   void run(const CpuLaunch& launch, Share share) const override;
 };
 
-struct AttendOp final : CpuOp {
-  Rows q;
-  KvTarget kv{KvLayerId(0), {}, 0};
-  Rows out;
-  void run(const CpuLaunch& launch, Share share) const override;
-};
-
 struct GegluOp final : CpuOp {
   Rows gate, up, out;
   void run(const CpuLaunch& launch, Share share) const override;

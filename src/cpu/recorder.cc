@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "cpu/ops_attention.h"
 #include "cpu/ops_row.h"
 
 namespace outrider {
@@ -42,8 +43,7 @@ void CpuRecording::forget_codes_of(const Rows& written) {
 }
 
 WeightMode CpuRecording::mode(const Weight& weight, const Rows& in) {
-  program_->thread_scratch_bytes =
-      std::max(program_->thread_scratch_bytes, weight_scratch_bytes(weight));
+  need_scratch(weight_scratch_bytes(weight));
   return weight_mode(weight, options_.integer_activations && in.width % 32 == 0);
 }
 
@@ -84,6 +84,10 @@ Access CpuRecording::reads(const Activations& x, WeightMode mode) const {
   return Access::read(rows, Split::anyhow());
 }
 
+void CpuRecording::need_scratch(std::size_t bytes) {
+  program_->thread_scratch_bytes = std::max(program_->thread_scratch_bytes, bytes);
+}
+
 Rows CpuRecording::angles(const Rope& rope) {
   for (const Angles& made : angles_) {
     if (made.frequency == rope.frequency.data()) return made.rows;
@@ -104,6 +108,8 @@ void CpuRecording::output(Rows logits, Rows hidden) {
 namespace {
 
 constexpr Split kWholeRows = Split::by_parts(1), kColumns = Split::by_columns();
+// Launches of more rows than this keep all threads busy with whole rows.
+constexpr std::size_t kRowsInStretches = 16;
 // Stands for the stored keys and values, which lie outside the workspace.
 constexpr Rows kStoredKv{RowSet::kAll, 1, 1, std::numeric_limits<std::size_t>::max() / 2};
 
@@ -155,13 +161,27 @@ class CommonRecorder : public Interface {
                   Access::read(op.angles, own_angles ? split : Split::anyhow())});
   }
   void attend(Rows q, const KvTarget& kv, Rows out) override {
-    AttendOp op;
-    op.q = q, op.kv = kv, op.out = out;
     require(q.width == out.width && kv.shape.head_dim % 8 == 0,
             "attention keeps its heads, multiples of 8 wide");
-    const Split split = Split::by_parts(q.width / kv.shape.head_dim);
-    cpu_.add(op, {Access::read(q, split), Access::read(kStoredKv, Split::anyhow()),
-                  Access::write(out, split)});
+    if (cpu_.rows_in(q.set) > kRowsInStretches) {
+      AttendOp op;
+      op.q = q, op.kv = kv, op.out = out;
+      cpu_.need_scratch(attention_scratch_bytes(q.width, kv.shape));
+      const Split split = Split::by_parts(kv.shape.kv_heads);
+      return cpu_.add(op, {Access::read(q, split), Access::read(kStoredKv, Split::anyhow()),
+                           Access::write(out, split)});
+    }
+    const std::uint32_t heads = q.width / kv.shape.head_dim;
+    const auto state = static_cast<std::uint32_t>(attention_stride(kv.shape.head_dim));
+    AttendStretchesOp parts;
+    parts.q = q, parts.kv = kv;
+    parts.states = cpu_.scratch(q.set, kStretchesMost * heads * state);
+    cpu_.add(parts, {Access::read(q, Split::anyhow()), Access::read(kStoredKv, Split::anyhow()),
+                     Access::write(parts.states, Split::anyhow())});
+    MergeStretchesOp op;
+    op.kv = kv, op.states = parts.states, op.out = out;
+    const Split split = Split::by_parts(heads);
+    cpu_.add(op, {Access::write(parts.states, split), Access::write(out, split)});
   }
   void geglu(Rows gate, Rows up, Rows out) override {
     GegluOp op;

@@ -30,6 +30,10 @@ class CpuRecording {
   Rows scratch(RowSet set, std::uint32_t width);
   std::size_t mark() const { return used_; }
   void release(std::size_t mark);
+  // Of the largest launch.
+  std::size_t rows_in(RowSet set) const { return set == RowSet::kAll ? all_rows_ : logit_rows_; }
+  // At least this much scratch for each thread.
+  void need_scratch(std::size_t bytes);
 
   // Adds an operation that touches nothing but what is listed.
   template <class Op>
@@ -66,7 +70,6 @@ class CpuRecording {
 
  private:
   std::size_t take(std::size_t floats);
-  std::size_t rows_in(RowSet set) const { return set == RowSet::kAll ? all_rows_ : logit_rows_; }
   Split split_for_rounding(const Rows& in) const;
   void forget_codes_of(const Rows& written);
 
