@@ -22,6 +22,11 @@ QUESTIONS = {
 }
 
 
+def always(drafts):
+    """Options that draft so many tokens every round, whatever they cost."""
+    return ["--draft-min", drafts, "--draft-max", drafts]
+
+
 def generate(*options, dialogue=None):
     """The report of one completion, with no model named."""
     command = [os.environ["OUTRIDER"], "generate", "--json", "-t", "1", *options]
@@ -51,7 +56,7 @@ class Pair(unittest.TestCase):
             alone = generate(*options, "-n", "200", "--no-draft")
             self.assertEqual(alone["speculative"]["drafted"], 0)
             for drafts in ("1", "3", "7"):
-                helped = generate(*options, "-n", "200", "--mtp-draft-n", drafts)
+                helped = generate(*options, "-n", "200", *always(drafts))
                 self.assertGreater(helped["speculative"]["accepted"], 0)
                 self.assertEqual(helped["tokens"], alone["tokens"])
 
@@ -59,7 +64,9 @@ class Pair(unittest.TestCase):
         rounds = accepted = 0
         questions = [each for each in test_set() if each.family != "long"][::25]
         for dialogue in questions + story_set()[:10]:
-            found = generate("--temp", "0", "-n", "300", dialogue=dialogue)["speculative"]
+            found = generate(
+                "--temp", "0", "-n", "300", *always("3"), dialogue=dialogue
+            )["speculative"]
             rounds, accepted = rounds + found["rounds"], accepted + found["accepted"]
         self.assertGreaterEqual(1 + accepted / rounds, 2.6)
 

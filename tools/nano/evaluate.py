@@ -21,6 +21,7 @@ REPLY_TOKENS, STORY_TOKENS = 400, 300
 DRAWN_PART = 4  # acceptance at temperature one is measured on every fourth text
 DRAWN = ("--temp", "1", "--top-k", "0", "--top-p", "1")
 GREEDY = ("--temp", "0")
+THREE_DRAFTS = ("--draft-min", "3", "--draft-max", "3")  # always, whatever they cost
 
 JUDGED = ("arithmetic", "facts", "spelling", "json", "tools")
 RIGHT_MIN, REPETITION_MAX = 0.90, 0.02
@@ -33,7 +34,7 @@ class Pair:
 
     def __init__(self, program, model_options):
         self.command = [str(program), "generate", "--messages", "-", "--json", "--special"]
-        self.command += ["-t", "1", "-c", str(c.CONTEXT), *model_options]
+        self.command += ["-t", "1", "-c", str(c.CONTEXT), *THREE_DRAFTS, *model_options]
 
     def ask(self, dialogue, options):
         """The program's report on the last reply of a dialogue."""
