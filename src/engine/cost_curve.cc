@@ -66,8 +66,10 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
   for (const std::uint32_t r : rows) expected += this->seconds(r);
   if (expected <= 0) return;
   const double error = std::log(seconds / expected);
-  for (const std::uint32_t r : rows) {
-    if (r > 0) learn(r, error);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto before = rows.first(i);
+    const bool told = std::find(before.begin(), before.end(), rows[i]) != before.end();
+    if (rows[i] > 0 && !told) learn(rows[i], error);
   }
 }
 

@@ -137,9 +137,16 @@ class ScriptedBackend final : public Backend {
     return fingerprint;
   }
 
+  // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA'14).
+  static float uniform(std::uint64_t fingerprint, std::uint64_t index) {
+    std::uint64_t z = fingerprint + (index + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return uniform_open(static_cast<std::uint32_t>((z ^ (z >> 31)) >> 32));
+  }
   void fill(std::uint64_t fingerprint, std::span<float> logits) const {
-    for (std::uint32_t token = 0; token < logits.size(); ++token) {
-      logits[token] = 6 * uniform_open(philox_at(fingerprint, token)[0]);
+    for (std::size_t token = 0; token < logits.size(); ++token) {
+      logits[token] = 6 * uniform(fingerprint, token);
     }
   }
 
@@ -159,8 +166,7 @@ class ScriptedBackend final : public Backend {
       fingerprint = mix(fingerprint, token);
       fill(fingerprint, draft_logits_);
       for (std::uint32_t t = 0; t < script_.vocab; ++t) {
-        draft_logits_[t] +=
-            script_.drafter_noise * 6 * uniform_open(philox_at(fingerprint, t, 3)[0]);
+        draft_logits_[t] += script_.drafter_noise * 6 * uniform(~fingerprint, t);
       }
       const Pos pos(row.pos.value() + 1 + step);
       token = sampler_.pick(draft_logits_, rule.picks[step], pos, drafted.tokens);

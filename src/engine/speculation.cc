@@ -7,11 +7,11 @@
 namespace outrider {
 namespace {
 
-constexpr double kMemory = 0.97;           // of a round's weight that is left a round later
+constexpr double kMemory = 0.985;          // of a round's weight that is left a round later
 constexpr double kPriorStands = 0.75;      // of the first draft, before anything was judged
-constexpr double kPriorWeight = 4;         // rounds that others' experience counts for
+constexpr double kPriorWeight = 8;         // rounds that others' experience counts for
 constexpr double kWorthIt = 1.005;         // gains below this are noise
-constexpr std::uint32_t kProbeAfter = 32;  // tokens without drafts before one is tried again
+constexpr std::uint32_t kProbeAfter = 16;  // tokens without drafts before one is tried again
 constexpr double kProbeShare = 0.01;       // of all time that such tries may cost
 
 }  // namespace
@@ -103,7 +103,7 @@ void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_
     if (candidate.since_draft < kProbeAfter) continue;
     const double extra = target_.seconds(rows + 1) - target_.seconds(rows) + drafter_.seconds(1);
     if (probe_seconds_ + extra > kProbeShare * total_seconds_) return;
-    probe_seconds_ += std::max(0.0, extra);
+    probe_seconds_ += extra;
     lengths_[c] = 1;
     return;
   }
