@@ -45,19 +45,34 @@ double CostCurve::seconds(std::uint32_t rows) const {
   if (rows == 0) return 0;
   if (seen_ == 0) return kPriorSeconds * prior(rows);
   const std::size_t wanted = knot_of(rows);
-  std::optional<std::size_t> below, above;
-  for (std::size_t knot = wanted + 1; knot-- > 0 && !below;) {
-    if (knots_[knot].count > 0 && rows_of(knot) <= rows) below = knot;
-  }
+  // A knot's own rows may lie on either side of the rows that map to it.
+  const std::size_t start = rows_of(wanted) <= rows ? wanted + 1 : wanted;
+  const std::optional<std::size_t> below = measured_below(start);
+  std::optional<std::size_t> above;
   for (std::size_t knot = wanted; knot < kKnots && !above; ++knot) {
     if (knots_[knot].count > 0 && rows_of(knot) >= rows) above = knot;
   }
-  if (!above) return at(*below) * prior(rows) / prior(rows_of(*below));
   if (!below) return at(*above) * prior(rows) / prior(rows_of(*above));
+  const double from = rows_of(*below);
+  const double hopeful = at(*below) * prior(rows) / prior(rows_of(*below));
+  if (!above) {
+    // Not steeper than the last stretch that is known.
+    const auto before = measured_below(*below);
+    if (!before) return hopeful;
+    const double slope = (at(*below) - at(*before)) / (from - rows_of(*before));
+    return std::min(hopeful, at(*below) + std::max(0.0, slope) * (rows - from));
+  }
   if (*below == *above) return at(*below);
-  const double from = rows_of(*below), to = rows_of(*above);
-  const double share = (rows - from) / (to - from);
-  return at(*below) * (1 - share) + at(*above) * share;
+  const double share = (rows - from) / (rows_of(*above) - from);
+  const double between = at(*below) * (1 - share) + at(*above) * share;
+  return knots_[wanted].count > 0 ? between : std::min(between, hopeful);
+}
+
+std::optional<std::size_t> CostCurve::measured_below(std::size_t knot) const {
+  while (knot-- > 0) {
+    if (knots_[knot].count > 0) return knot;
+  }
+  return std::nullopt;
 }
 
 void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
@@ -74,10 +89,9 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
 }
 
 void CostCurve::learn(std::uint32_t rows, double error) {
-  constexpr double kLevelShare = 0.1, kShapeShare = 0.05;
+  constexpr double kLevelShare = 0.05, kShapeShare = 0.025;
   constexpr double kWorst = 0.7;  // one launch that was interrupted is not believed
   constexpr std::uint32_t kBelieved = 3;
-  largest_ = std::max(largest_, rows);
   const std::size_t index = knot_of(rows);
   Knot& knot = knots_[index];
   if (knot.count == 0) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,14 +22,14 @@ class CostCurve {
   // Starts from what an earlier process learnt; points that make no sense are left out.
   explicit CostCurve(std::span<const Point> points);
 
-  // Expected seconds of a launch with so many rows; 0 for 0 rows. Sizes never seen are taken
-  // between their neighbours, and at the ends a row costs kPriorPerRow of a launch of one row.
+  // Expected seconds of a launch with so many rows; 0 for 0 rows. A size never seen is hoped to
+  // cost little more than the next smaller one that was: kPriorPerRow of a launch of one row for
+  // each row between, and no more than its neighbours say.
   double seconds(std::uint32_t rows) const;
   // Launches with these rows took so long together.
   void measured(std::span<const std::uint32_t> rows, double seconds);
   void measured(std::uint32_t rows, double seconds) { measured(std::span(&rows, 1), seconds); }
 
-  std::uint32_t largest() const { return largest_; }  // size measured so far; 0: none
   std::vector<Point> points() const;  // what was measured, for another process to start from
 
   // Hopeful on purpose: a size that looks cheap is tried, and then it is known.
@@ -44,12 +45,12 @@ class CostCurve {
   static std::size_t knot_of(std::uint32_t rows);
   static std::uint32_t rows_of(std::size_t knot);
   double at(std::size_t knot) const;
+  std::optional<std::size_t> measured_below(std::size_t knot) const;  // the nearest
   void learn(std::uint32_t rows, double error);
 
   std::array<Knot, kKnots> knots_{};
   double level_ = 0;
   std::uint32_t seen_ = 0;  // knots with a measurement
-  std::uint32_t largest_ = 0;
 };
 
 }  // namespace outrider

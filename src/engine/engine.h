@@ -99,7 +99,8 @@ class Engine {
   RequestSetting setting_;
   PrefixCache cache_;
   Speculation speculation_;
-  CostCurve prompt_cost_;  // what prompt rows add to a launch
+  double prompt_row_seconds_ = 0;        // what a prompt row adds to a launch, lately; 0: unknown
+  std::uint32_t prompt_rows_tried_ = 0;  // in one launch, the most so far
   EngineCounters counters_;
   std::uint64_t next_id_ = 1;
 

@@ -26,17 +26,17 @@ void Engine::plan() {
 }
 
 // Prompt rows of this step: all that fit a launch, or where others wait for their next token, as
-// many as make them wait no longer than options_.slowdown times as long. Sizes are tried out in
-// doublings, so that an unknown one surprises nobody much.
+// many as make them wait no longer than options_.slowdown times as long. What a row costs is only
+// known for about as many as there were before, so they grow by doublings.
 std::uint32_t Engine::plan_prompt_rows(std::uint32_t deciding, std::uint32_t wanted) const {
   const std::uint32_t fit = std::min(runtime_.options().chunk_rows - deciding, wanted);
   if (deciding == 0 || fit == 0) return fit;
   constexpr std::uint32_t kFirst = 4;
   const double spare = (options_.slowdown - 1) * speculation_.target_cost().seconds(deciding);
-  const std::uint32_t known = std::max(kFirst, prompt_cost_.largest() * 2);
-  std::uint32_t rows = std::min(kFirst, fit);
-  while (rows < std::min(fit, known) && prompt_cost_.seconds(rows + 1) <= spare) ++rows;
-  return rows;
+  const std::uint32_t most = std::min(fit, std::max(kFirst, prompt_rows_tried_ * 2));
+  if (prompt_row_seconds_ == 0) return std::min(fit, kFirst);
+  const double afforded = spare / prompt_row_seconds_;
+  return afforded >= most ? most : std::max(1u, static_cast<std::uint32_t>(afforded));
 }
 
 // Equal shares for all prompts, what is left over to the oldest.
@@ -203,7 +203,11 @@ Result<void> Engine::run() {
     speculation_.verified(shape.logit_rows, seconds);
   } else {
     const double decided = speculation_.target_cost().seconds(shape.logit_rows);
-    prompt_cost_.measured(prompt_rows, std::max(seconds - decided, seconds * 0.05));
+    const double of_one = std::max(seconds - decided, seconds * 0.05) / prompt_rows;
+    constexpr double kNewest = 0.25;  // share of the latest launch in what is known
+    prompt_row_seconds_ +=
+        (prompt_row_seconds_ == 0 ? 1 : kNewest) * (of_one - prompt_row_seconds_);
+    prompt_rows_tried_ = std::max(prompt_rows_tried_, prompt_rows);
   }
   for (const Turn& turn : turns_) {
     if (turn.pending) turn.who->give_time_to_verify(seconds);
