@@ -12,6 +12,7 @@
 #include "engine/generation.h"
 #include "text/detokenizer.h"
 #include "text/prompt.h"
+#include "text/stop_matcher.h"
 #include "text/tokenizer.h"
 
 namespace outrider {
@@ -129,7 +130,7 @@ Result<int> run(const GenerateOptions& o) {
   Engine engine(**runtime, &*vocabulary,
                 {.verification = verification_of(o.drafts), .cache_prefixes = false});
   Detokenizer detokenizer(*vocabulary, {.render_special = o.special});
-  StopText stop(o.stop);
+  StopMatcher stop(o.stop);
   std::string text;
   const auto show = [&](const std::string& piece) {
     text += piece;

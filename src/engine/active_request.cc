@@ -24,8 +24,8 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, Listener& listener,
     for (auto& places : alternatives_) places.reserve(*request_.logprobs + 1);
   }
   if (request_.constraint.any()) constraint_.emplace(request_.constraint, setting.vocab);
-  if (StopText stops(request_.stop); stops.has_stops()) {
-    stop_text_.emplace(std::move(stops));
+  if (!request_.stop.empty()) {
+    stop_matcher_.emplace(request_.stop);
     detokenizer_.emplace(*setting.vocabulary);
   }
   finish_.prompt_tokens = static_cast<std::uint32_t>(prompt);
@@ -152,11 +152,11 @@ bool ActiveRequest::accept(TokenId token) {
     finish_.end = token;
     return false;
   }
-  if (stop_text_) {
-    static_cast<void>(stop_text_->push(detokenizer_->push(token)));
-    if (stop_text_->found()) {
+  if (stop_matcher_) {
+    static_cast<void>(stop_matcher_->push(detokenizer_->push(token)));
+    if (stop_matcher_->stopped()) {
       finish_.reason = FinishReason::kStop;
-      finish_.stop = stop_text_->found();
+      finish_.stop = stop_matcher_->matched();
       return false;
     }
   }

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "engine/request.h"
-#include "engine/stop_text.h"
 #include "kv/pool.h"
 #include "step/backend.h"
 #include "text/detokenizer.h"
+#include "text/stop_matcher.h"
 #include "text/vocabulary.h"
 
 namespace outrider {
@@ -97,7 +97,7 @@ class ActiveRequest {
   std::optional<Judgement> judged_;
   std::optional<Constraint> constraint_;
   std::optional<Detokenizer> detokenizer_;  // with stop strings
-  std::optional<StopText> stop_text_;
+  std::optional<StopMatcher> stop_matcher_;
 
   Acceptance acceptance_;
   std::uint32_t since_draft_ = 0;

@@ -9,8 +9,10 @@ namespace outrider {
 
 class StopMatcher {
  public:
-  // None of `stops` is empty. All are UTF-8, so what comes out is never cut inside a character.
-  explicit StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {}
+  // All are UTF-8, so what comes out is never cut inside a character. Empty ones are ignored.
+  explicit StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
+    std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
+  }
 
   // What of the text so far is certain to come before any stop string. The string that is complete
   // first ends the text (of two that end together the longer) and is not part of it; nothing comes

@@ -26,6 +26,8 @@ TEST(StopMatcher, what_only_began_like_a_stop_string_comes_out_at_the_end) {
   EXPECT_FALSE(matcher.stopped());
   StopMatcher none({});
   EXPECT_EQ(none.push("abc"), "abc");
+  StopMatcher empty({"", "c"});
+  EXPECT_EQ(empty.push("abc"), "ab");
 }
 
 TEST(StopMatcher, the_string_complete_first_counts_and_of_two_the_longer) {
