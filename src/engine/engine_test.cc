@@ -177,6 +177,21 @@ TEST(Engine, drafts_that_stand_save_target_launches) {
   EXPECT_EQ(s.accepted_per_position[0], s.rounds);
 }
 
+TEST(Engine, nothing_is_drafted_behind_the_last_token_wanted) {
+  Script script;
+  script.drafter_noise = 0;
+  Harness h(1, script);
+  Request r = request(5, 10, 2);  // the first comes from the prompt, the second needs no draft
+  r.drafts = {.n_min = 8, .n_max = 8};
+  const Heard& two = h.ask(r);
+  r.tokens_max = 4;
+  const Heard& four = h.ask(r);
+  h.finish();
+  EXPECT_EQ(two.finish->speculative.drafted, 0u);
+  EXPECT_EQ(four.finish->speculative.drafted, 2u);
+  EXPECT_EQ(four.tokens.size(), 4u);
+}
+
 // The seed's case.
 TEST(Engine, two_slots_draft_three_with_p_min_from_their_first_tokens) {
   Harness h(2);
