@@ -10,6 +10,7 @@
 
 #include "format/gguf_parse.h"
 #include "format/printable.h"
+#include "platform/memory.h"
 
 namespace outrider {
 namespace {
@@ -171,25 +172,22 @@ std::vector<std::string_view> GgufFile::keys() const {
   return keys;
 }
 
-const MappedFile* GgufFile::mapping_of(std::span<const std::byte> part) const {
+bool GgufFile::is_mapped(std::span<const std::byte> part) const {
   // Pointers into different mappings only compare through std::less.
   const std::less_equal<const std::byte*> not_after;
-  for (const MappedFile& mapping : mappings_) {
+  return std::any_of(mappings_.begin(), mappings_.end(), [&](const MappedFile& mapping) {
     const std::byte* begin = mapping.bytes().data();
     const std::byte* end = begin + mapping.bytes().size();
-    if (not_after(begin, part.data()) && not_after(part.data() + part.size(), end)) {
-      return &mapping;
-    }
-  }
-  return nullptr;
+    return not_after(begin, part.data()) && not_after(part.data() + part.size(), end);
+  });
 }
 
 void GgufFile::expect_sequential(std::span<const std::byte> part) const {
-  if (const MappedFile* mapping = mapping_of(part)) mapping->expect_sequential(part);
+  if (is_mapped(part)) outrider::expect_sequential(part);
 }
 
 void GgufFile::expect_random(std::span<const std::byte> part) const {
-  if (const MappedFile* mapping = mapping_of(part)) mapping->expect_random(part);
+  if (is_mapped(part)) outrider::expect_random(part);
 }
 
 }  // namespace outrider

@@ -51,8 +51,8 @@ class GgufFile {
   std::vector<std::string_view> keys() const;             // in file order; of the first part
 
   // Whether these bytes lie in a mapped file, not in memory that was passed to parse().
-  bool is_mapped(std::span<const std::byte> part) const { return mapping_of(part) != nullptr; }
-  // Hints to the system about a part of tensors' bytes; see MappedFile.
+  bool is_mapped(std::span<const std::byte> part) const;
+  // Hints to the system about a part of tensors' bytes; see platform/memory.h.
   void expect_sequential(std::span<const std::byte> part) const;
   void expect_random(std::span<const std::byte> part) const;
 
@@ -61,7 +61,6 @@ class GgufFile {
   // The first part's keys are the file's; further parts only bring tensors.
   Result<void> add_part(GgufPart part, std::uint64_t bytes, const std::string& name);
   static Result<GgufFile> open_split(const std::string& stem, std::uint32_t parts);
-  const MappedFile* mapping_of(std::span<const std::byte> part) const;
 
   std::string path_;
   std::uint64_t file_bytes_ = 0;

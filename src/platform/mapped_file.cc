@@ -17,15 +17,6 @@ Error cannot_open(const std::string& path, const char* why) {
   return {ErrorCode::kBadRequest, fmt::format("cannot read {}: {}", path, why)};
 }
 
-void advise(std::span<const std::byte> part, int advice) {
-  if (part.empty()) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
-  const std::uintptr_t aligned = begin / page * page;
-  // Only a hint, so a refusal changes nothing but speed.
-  (void)::madvise(reinterpret_cast<void*>(aligned), part.size() + (begin - aligned), advice);
-}
-
 }  // namespace
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
@@ -70,14 +61,6 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-}
-
-void MappedFile::expect_sequential(std::span<const std::byte> part) const {
-  advise(part, MADV_SEQUENTIAL);
-}
-
-void MappedFile::expect_random(std::span<const std::byte> part) const {
-  advise(part, MADV_RANDOM);
 }
 
 }  // namespace outrider

@@ -20,10 +20,6 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 
-  // Hints, with no effect on content: rows are about to be read in order / in any order.
-  void expect_sequential(std::span<const std::byte> part) const;
-  void expect_random(std::span<const std::byte> part) const;
-
  private:
   MappedFile(std::string path, const std::byte* data, std::size_t size)
       : path_(std::move(path)), data_(data), size_(size) {}

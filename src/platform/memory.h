@@ -5,6 +5,9 @@
 
 namespace outrider {
 
+// Rows are about to be read in order / in any order.
+void expect_sequential(std::span<const std::byte> mapped);
+void expect_random(std::span<const std::byte> mapped);
 // Will be read soon: bytes of a mapped file are fetched ahead.
 void expect_soon(std::span<const std::byte> mapped);
 // Not needed for now: bytes of a file mapped for reading take no memory until they are touched

@@ -75,14 +75,6 @@ void read_reply_limit(const ApiFields& fields, ApiRequest& request) {
   }
 }
 
-ApiRequest begun(ApiKind kind, const ApiDefaults& defaults) {
-  ApiRequest request;
-  request.kind = kind;
-  request.sampling = defaults.sampling;
-  request.thinking.enabled = defaults.thinking;
-  return request;
-}
-
 }  // namespace
 
 ApiResult<ApiRequest> parse_chat(std::string_view body, const ApiDefaults& defaults) {
@@ -90,7 +82,7 @@ ApiResult<ApiRequest> parse_chat(std::string_view body, const ApiDefaults& defau
   if (!object) return object.error();
   std::optional<ApiError> error;
   const ApiFields fields(*object, "", error);
-  ApiRequest request = begun(ApiKind::kChat, defaults);
+  ApiRequest request = request_from(ApiKind::kChat, defaults);
   fields.read("model", request.model);
   read_sampling(fields, request);
   read_stop(fields, "stop", request);
@@ -123,7 +115,7 @@ ApiResult<ApiRequest> parse_completion(std::string_view body, const ApiDefaults&
   if (!object) return object.error();
   std::optional<ApiError> error;
   const ApiFields fields(*object, "", error);
-  ApiRequest request = begun(ApiKind::kCompletion, defaults);
+  ApiRequest request = request_from(ApiKind::kCompletion, defaults);
   request.thinking.enabled = false;
   request.tokens_max = 16;  // OpenAI's default
   fields.read("model", request.model);

@@ -210,10 +210,7 @@ ApiResult<ApiRequest> parse(std::string_view body, const ApiDefaults& defaults, 
   if (!object) return object.error();
   std::optional<ApiError> error;
   const ApiFields fields(*object, "", error);
-  ApiRequest request;
-  request.kind = ApiKind::kMessage;
-  request.sampling = defaults.sampling;
-  request.thinking.enabled = defaults.thinking;
+  ApiRequest request = request_from(ApiKind::kMessage, defaults);
   fields.read("model", request.model);
   if (!is_count) fields.require("max_tokens");
   fields.read("max_tokens", request.tokens_max, 1u, kCountMax);

@@ -70,6 +70,14 @@ struct ApiDefaults {
   bool thinking = false;
 };
 
+inline ApiRequest request_from(ApiKind kind, const ApiDefaults& defaults) {
+  ApiRequest request;
+  request.kind = kind;
+  request.sampling = defaults.sampling;
+  request.thinking.enabled = defaults.thinking;
+  return request;
+}
+
 // Every parser refuses wrong types and values out of range, and names fields it knows but this
 // build does not serve; fields nobody knows are ignored.
 ApiResult<ApiRequest> parse_chat(std::string_view body, const ApiDefaults& defaults);

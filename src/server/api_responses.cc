@@ -188,10 +188,7 @@ ApiResult<ApiRequest> parse_response(std::string_view body, const ApiDefaults& d
   if (!object) return object.error();
   std::optional<ApiError> error;
   const ApiFields fields(*object, "", error);
-  ApiRequest request;
-  request.kind = ApiKind::kResponse;
-  request.sampling = defaults.sampling;
-  request.thinking.enabled = defaults.thinking;
+  ApiRequest request = request_from(ApiKind::kResponse, defaults);
   fields.read("model", request.model);
   read_sampling(fields, request);
   fields.read("stream", request.stream);
