@@ -21,6 +21,8 @@ REPLY_TOKENS, STORY_TOKENS = 400, 300
 DRAWN_PART = 4  # acceptance at temperature one is measured on every fourth text
 DRAWN = ("--temp", "1", "--top-k", "0", "--top-p", "1")
 GREEDY = ("--temp", "0")
+TOO_LONG = "but the context has room for"
+NO_ROUNDS = {"rounds": 0, "drafted": 0, "accepted": 0}
 THREE_DRAFTS = ("--draft-min", "3", "--draft-max", "3")  # always, whatever they cost
 
 JUDGED = ("arithmetic", "facts", "spelling", "json", "tools")
@@ -37,10 +39,13 @@ class Pair:
         self.command += ["-t", "1", "-c", str(c.CONTEXT), *THREE_DRAFTS, *model_options]
 
     def ask(self, dialogue, options):
-        """The program's report on the last reply of a dialogue."""
+        """The program's report on the last reply of a dialogue; an empty reply, which is wrong, if
+        the prompt is longer than the context."""
         request = {"messages": dialogue.messages[:-1], "tools": dialogue.tools}
         command = self.command + list(options) + ["--thinking"] * dialogue.thinking
         ran = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True)
+        if ran.returncode != 0 and TOO_LONG in ran.stderr:
+            return {"text": "", "finish_reason": "error", "speculative": NO_ROUNDS}
         if ran.returncode != 0:
             raise SystemExit(f"{dialogue.id}: {ran.stderr.strip() or ran.returncode}")
         return json.loads(ran.stdout)
@@ -66,10 +71,11 @@ def text_of(report):
 
 
 def share_right(results):
-    """{family: share of right answers}, and of all of them."""
+    """{family: share of right answers}, of the judged families together, and of all of them."""
     by_family = {}
     for dialogue, is_right in results:
-        for name in (dialogue.family, "all"):
+        groups = (dialogue.family, "all") + ("judged",) * (dialogue.family in JUDGED)
+        for name in groups:
             by_family.setdefault(name, []).append(is_right)
     return {name: sum(found) / len(found) for name, found in by_family.items()}
 
@@ -110,8 +116,9 @@ class Findings:
     def right(self, shares):
         for family in JUDGED:
             if family in shares:
-                text = f"{family}: {shares[family]:.1%} right"
-                self.tell(text, shares[family] >= RIGHT_MIN)
+                print(f"{family}: {shares[family]:.1%} right", flush=True)
+        text = f"arithmetic, facts, spelling, JSON and tool calls: {shares['judged']:.1%} right"
+        self.tell(text, shares["judged"] >= RIGHT_MIN)
 
     def loss(self, shares, wider):
         lost = wider["all"] - shares["all"]
