@@ -120,7 +120,7 @@ Result<Request> request_of(const GenerateOptions& o, const TargetModel& target,
 
 Result<int> run(const GenerateOptions& o) {
   if (auto checked = check_draft_options(o.drafts); !checked) return checked.error();
-  auto runtime = load_runtime(o.model, {});
+  auto runtime = load_runtime(o.model, {.drafts = o.drafts.limits.n_max});
   if (!runtime) return runtime.error();
   auto vocabulary = vocabulary_from_gguf((*runtime)->target().file);
   if (!vocabulary) return vocabulary.error();

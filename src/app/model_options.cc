@@ -9,6 +9,7 @@
 
 #include "app/default_pair.h"
 #include "cpu/backend.h"
+#include "platform/memory.h"
 #include "platform/thread_pool.h"
 
 namespace outrider {
@@ -62,9 +63,15 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
       ->group("Model");
   app.add_flag("--no-draft", o.no_drafter, "Use no assistant, even if one lies beside the model")
       ->group("Model");
-  app.add_option("-c,--ctx-size", o.context, "Positions of the context")
+  app.add_option("-c,--ctx-size", o.context, "Positions of one request's context")
       ->check(CLI::Range(1u, 1u << 20))
       ->capture_default_str()
+      ->group("Model");
+  app.add_option("--kv-memory", o.kv_memory,
+                 "Memory for keys and values of all requests, such as 2G or 512M (default: full "
+                 "contexts, within half of the free memory)")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 50))
       ->group("Model");
   app.add_option("-t,--threads", o.threads, "CPU threads (default: all cores)")
       ->check(CLI::Range(1u, 1024u))
@@ -93,6 +100,8 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
   if (!format) return format.error();
   runtime.kv_format = *format;
   runtime.context = options.context;
+  if (options.kv_memory > 0) runtime.kv_bytes = options.kv_memory;
+  runtime.memory_bytes = available_memory();
   const CpuOptions cpu{.threads = options.threads > 0 ? options.threads : usable_cores(),
                        .integer_activations = !options.float_activations};
   const auto pair = named_pair(options);
@@ -104,6 +113,12 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
         if (!backend) return backend.error();
         return std::unique_ptr<Backend>(std::move(*backend));
       });
+}
+
+std::string memory_line(const Runtime& runtime) {
+  const RuntimeMemory memory = runtime.memory();
+  return fmt::format("weights: {}; {}; workspace: {}", in_words(memory.weights_bytes), memory.kv,
+                     in_words(memory.workspace_bytes));
 }
 
 std::string find_drafter_beside(const std::string& target) {

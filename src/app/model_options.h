@@ -17,7 +17,8 @@ struct ModelOptions {
   std::string target;   // empty: the pair that comes with Outrider
   std::string drafter;  // empty: one beside the target is used if it fits
   std::uint32_t context = 4096;
-  std::uint32_t threads = 0;  // 0: all usable cores
+  std::uint64_t kv_memory = 0;  // bytes; 0: decided by context, slots and free memory
+  std::uint32_t threads = 0;    // 0: all usable cores
   std::string key_type = "f16";
   std::string value_type;  // empty: as the keys
   std::uint32_t gpu_layers = 0;
@@ -25,11 +26,15 @@ struct ModelOptions {
   bool float_activations = false;
 };
 
-// Adds -m, -md, -c, -t, -ctk, -ctv, -ngl and their long names to a command.
+// Adds -m, -md, -c, --kv-memory, -t, -ctk, -ctv, -ngl and their long names to a command.
 void add_model_options(CLI::App& app, ModelOptions& options);
 
-// Loads what the options name, on the backend they choose.
+// Loads what the options name, on the backend they choose. `runtime` says what options don't:
+// sequences, drafts, rows of a launch.
 Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime);
+
+// One line for the start: what weights, keys and values, and workspace take.
+std::string memory_line(const Runtime& runtime);
 
 // The assistant beside a target that fits it, by the names such files have; empty if there is none.
 std::string find_drafter_beside(const std::string& target);

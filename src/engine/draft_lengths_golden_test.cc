@@ -30,7 +30,7 @@ double tokens_per_second(const Costs& costs, const std::vector<double>& acceptan
     return costs.draft * (1 + 0.05 * (sequences - 1.0));
   };
   const ScriptedRuntime over = scripted(
-      script, {.context = 4096, .sequences = slots, .chunk_rows = 256, .logit_rows = 16 * slots});
+      script, {.context = 4096, .sequences = slots, .drafts = kDraftsMax, .chunk_rows = 256});
   Engine engine(*over.runtime, nullptr,
                 {.slots = slots, .synthetic_acceptance = acceptance, .clock = [&] {
                    return over.backend->seconds;

@@ -64,12 +64,6 @@ Result<void> Engine::check(const Request& request) const {
   if (!request.stop.empty() && setting_.vocabulary == nullptr) {
     return bad_request("stop strings need a vocabulary, and this engine has none");
   }
-  const std::uint32_t pages = divide_up(static_cast<std::uint32_t>(prompt), kPageRows);
-  const std::uint32_t all = runtime_.pool().limits().global_pages - 1;
-  if (pages > all) {
-    return bad_request(
-        fmt::format("the prompt needs {} pages of KV memory, but the pool has {}", pages, all));
-  }
   return {};
 }
 

@@ -154,6 +154,11 @@ std::optional<KvAppend> Engine::room_for(Turn& turn, std::uint32_t rows) {
     }
     if (pause_one_for(who)) continue;
     if (running_.size() == 1) {
+      // Its own checkpoints free no page, but while they hold its last one it has to be copied.
+      if (cache_.counts().checkpoints > 0) {
+        cache_.clear();
+        continue;
+      }
       who.fail(room.error(), now());
       turn.who = nullptr;
       finish(who);

@@ -273,10 +273,12 @@ TEST(Engine, cancelled_and_unheard_requests_give_their_slot_back_at_once) {
   EXPECT_EQ(last.tokens, alone(request(3, 10, 5)));
 }
 
+constexpr std::uint64_t kScriptedPage = 2048;  // bytes, in either group
+
 // A pool for two contexts and four slots that want one each: the youngest make way and come back.
 TEST(Engine, a_full_pool_pauses_the_youngest_and_loses_nobody) {
   RuntimeOptions options = options_for(4, 512);
-  options.global_pages = 17;
+  options.kv_bytes = 34 * kScriptedPage;
   const ScriptedRuntime over = scripted({}, options);
   Engine engine(*over.runtime, nullptr,
                 {.slots = 4, .clock = [&] { return over.backend->seconds; }});
@@ -295,10 +297,33 @@ TEST(Engine, a_full_pool_pauses_the_youngest_and_loses_nobody) {
   }
 }
 
-TEST(Engine, a_request_that_outgrows_the_whole_pool_fails_alone) {
+// The least memory that is taken at all: 8 global pages, 4 sliding ones, one of each for padding.
+RuntimeOptions options_for_one() {
   RuntimeOptions options = options_for(1, 512);
-  options.global_pages = 4;
-  const ScriptedRuntime over = scripted({}, options);
+  options.kv_bytes = 14 * kScriptedPage;
+  return options;
+}
+
+TEST(Engine, the_least_memory_is_enough_for_a_whole_context_and_its_checkpoints) {
+  const ScriptedRuntime over = scripted({}, options_for_one());
+  Engine engine(*over.runtime, nullptr,
+                {.slots = 1, .clock = [&] { return over.backend->seconds; }});
+  for (std::uint32_t prompt = 440; prompt <= 512; prompt += 9) {
+    Request r = request(prompt, prompt, 0);
+    r.checkpoints = {100, 250, 430};
+    Heard heard;
+    ASSERT_TRUE(engine.submit(r, heard).has_value());
+    while (!engine.idle()) ASSERT_TRUE(engine.step().has_value());
+    EXPECT_EQ(heard.finish->reason, FinishReason::kLength) << prompt;
+    EXPECT_EQ(heard.tokens, alone(r)) << prompt;
+  }
+}
+
+TEST(Engine, a_request_whose_pages_somebody_else_holds_fails_alone) {
+  const ScriptedRuntime over = scripted({}, options_for_one());
+  KvPool& pool = over.runtime->pool();
+  const auto stranger = pool.open();
+  for (int page = 0; page < 5; ++page) std::move(*pool.append(*stranger, 64)).commit(64);
   Engine engine(*over.runtime, nullptr,
                 {.slots = 1, .clock = [&] { return over.backend->seconds; }});
   Heard heard, after;

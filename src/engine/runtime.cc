@@ -5,8 +5,7 @@
 namespace outrider {
 namespace {
 
-// Few rows in powers of two up to a chunk; logits for all of a small launch, and for one or the
-// most of a large one.
+// Few rows in powers of two up to a chunk, with as many logit rows as there can be.
 std::vector<TargetShape> target_buckets(const RuntimeOptions& options) {
   std::vector<TargetShape> buckets;
   for (std::uint32_t rows = 1; rows < options.chunk_rows; rows *= 2) {
@@ -23,20 +22,10 @@ std::vector<DraftShape> draft_buckets(const RuntimeOptions& options) {
   return buckets;
 }
 
-// Sliding pages for the windows of checkpoints.
-std::uint32_t window_pages(std::uint32_t reach, const RuntimeOptions& options) {
-  return options.checkpoints.value_or(2 * options.sequences) * (divide_up(reach, kPageRows) + 2);
-}
-
-KvLimits limits_for(std::uint32_t reach, const RuntimeOptions& options) {
-  const std::uint32_t global = divide_up(options.context, kPageRows);
-  // A window may start and end inside a page, and a chunk comes on top before anything is freed.
-  const std::uint32_t sliding =
-      std::min(global, divide_up(reach + options.chunk_rows, kPageRows) + 2);
-  return {.global_pages = options.global_pages.value_or(options.sequences * global) + 1,
-          .sliding_pages = options.sequences * sliding + window_pages(reach, options) + 1,
-          .window = reach,
-          .sequence_rows = options.context};
+std::uint64_t tensor_bytes(const GgufFile& file) {
+  std::uint64_t bytes = 0;
+  for (const GgufTensor& tensor : file.tensors()) bytes += tensor.bytes.size();
+  return bytes;
 }
 
 }  // namespace
@@ -73,13 +62,45 @@ Result<std::unique_ptr<Runtime>> Runtime::outline(const ModelOutline& model,
   return runtime;
 }
 
+std::uint64_t Runtime::weights_bytes() const {
+  if (!models_) return 0;
+  return tensor_bytes(models_->target.file) +
+         (models_->drafter ? tensor_bytes(models_->drafter->file) : 0);
+}
+
+RuntimeMemory Runtime::memory() const {
+  return {.weights_bytes = weights_bytes(),
+          .workspace_bytes = target_plans_->workspace_bytes() +
+                             (draft_plans_ ? draft_plans_->workspace_bytes() : 0),
+          .kv = describe(budget_, *layout_)};
+}
+
+Result<KvBudget> Runtime::plan_pages(const ModelOutline& model, const KvLayout& layout) const {
+  const KvNeeds needs{.sequences = options_.sequences,
+                      .sequence_rows = options_.context,
+                      .append_rows = std::min(options_.chunk_rows, options_.context),
+                      .window = model.reach};
+  if (options_.kv_bytes) return plan_kv(*options_.kv_bytes, needs, layout);
+  std::uint64_t bytes = kv_bytes_for_all(needs, layout);
+  if (options_.memory_bytes) {
+    const std::uint64_t weights = std::min(weights_bytes(), *options_.memory_bytes);
+    bytes = std::min(bytes, (*options_.memory_bytes - weights) / 2);
+  }
+  return plan_kv(bytes, needs, layout);
+}
+
 Result<void> Runtime::prepare(const ModelOutline& model, const MakeBackend& make_backend) {
-  const KvLimits limits = limits_for(model.reach, options_);
-  const KvLayout layout(model.kv_layers, options_.kv_format);
+  if (options_.logit_rows == 0) {
+    options_.logit_rows = options_.sequences * (model.drafts ? options_.drafts + 1 : 1);
+    options_.chunk_rows = std::max(options_.chunk_rows, options_.logit_rows);
+  }
   vocab_ = model.vocab;
-  checkpoint_pages_ = {limits.global_pages, window_pages(model.reach, options_)};
-  pool_ = std::make_unique<KvPool>(limits);
-  auto backend = make_backend(layout, limits);
+  layout_.emplace(model.kv_layers, options_.kv_format);
+  auto budget = plan_pages(model, *layout_);
+  if (!budget) return budget.error();
+  budget_ = *budget;
+  pool_ = std::make_unique<KvPool>(budget_.limits);
+  auto backend = make_backend(*layout_, budget_.limits);
   if (!backend) return backend.error();
   backend_ = std::move(*backend);
   target_plans_.emplace(target_buckets(options_), [&](TargetShape shape) {

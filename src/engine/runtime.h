@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "kv/budget.h"
 #include "kv/pool.h"
 #include "kv/prefix_cache.h"
 #include "model/forward.h"
@@ -18,16 +19,26 @@
 namespace outrider {
 
 struct RuntimeOptions {
-  std::uint32_t context = 4096;    // positions of one sequence
-  std::uint32_t sequences = 1;     // that may be open at once with a full context each
-  std::uint32_t chunk_rows = 128;  // rows of one launch at most
-  std::uint32_t logit_rows = 16;   // of which may have logits
+  std::uint32_t context = 4096;  // positions of one sequence
+  std::uint32_t sequences = 1;   // that may run at once
+  std::uint32_t drafts = 8;      // of one sequence in one launch, that room is made for
+  // Rows of one launch at most, and how many of them may have logits. 0 logit rows: one for every
+  // sequence's next token and each of its drafts, and then a launch has at least as many rows.
+  std::uint32_t chunk_rows = 128;
+  std::uint32_t logit_rows = 0;
   KvFormat kv_format = KvFormat::kF16;
-  // Pages of the global layers in all; absent: enough for every sequence's full context.
-  std::optional<std::uint32_t> global_pages{};
-  // Checkpoints of cached prefixes that have their windows kept beside those of the sequences;
-  // absent: two for each sequence.
-  std::optional<std::uint32_t> checkpoints{};
+  // For keys and values. Absent: enough for every sequence's full context, but no more than half of
+  // what the weights leave of `memory_bytes`.
+  std::optional<std::uint64_t> kv_bytes{};
+  // That are free before anything is loaded; absent: not known, and no bound.
+  std::optional<std::uint64_t> memory_bytes{};
+};
+
+// What a runtime takes.
+struct RuntimeMemory {
+  std::uint64_t weights_bytes;    // of both models' tensors
+  std::uint64_t workspace_bytes;  // of the largest plans
+  std::string kv;                 // in words, pages and all
 };
 
 // Builds the backend that `app` chose, with room for these pages.
@@ -63,10 +74,11 @@ class Runtime {
   }
   bool drafts() const { return draft_plans_.has_value(); }
   std::uint32_t vocab() const { return vocab_; }
-  const RuntimeOptions& options() const { return options_; }
+  const RuntimeOptions& options() const { return options_; }  // logit_rows decided
+  RuntimeMemory memory() const;
   KvPool& pool() { return *pool_; }
   // Pages that checkpoints of cached prefixes may hold.
-  KvPages checkpoint_pages() const { return checkpoint_pages_; }
+  KvPages checkpoint_pages() const { return budget_.checkpoints; }
   Backend& backend() { return *backend_; }
 
   StepId next_step() { return StepId(++steps_); }
@@ -81,11 +93,14 @@ class Runtime {
   };
   explicit Runtime(const RuntimeOptions& options) : options_(options) {}
   Result<void> prepare(const ModelOutline& model, const MakeBackend& make_backend);
+  Result<KvBudget> plan_pages(const ModelOutline& model, const KvLayout& layout) const;
+  std::uint64_t weights_bytes() const;
 
   RuntimeOptions options_;
   std::optional<Models> models_;
   std::uint32_t vocab_ = 0;
-  KvPages checkpoint_pages_{0, 0};
+  std::optional<KvLayout> layout_;
+  KvBudget budget_{};
   std::unique_ptr<KvPool> pool_;
   std::unique_ptr<Backend> backend_;
   std::optional<PlanSet<TargetShape>> target_plans_;

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::uint64_t kPagesMax = 1u << 30;  // page numbers and counts stay within 32 bits
 
+// For each sequence: the end of the system prompt and that of the turn before.
+constexpr std::uint32_t kCheckpointsEach = 2;
+
 struct GroupBytes {
   std::uint64_t global, sliding;  // of one page
 };
@@ -28,16 +31,16 @@ std::uint32_t checkpoint_pages(const KvNeeds& needs) {
                   divide_up(needs.window - 1, kPageRows) + 1);
 }
 
+// Sliding pages for checkpoints that all sequences together want.
+std::uint64_t checkpoints_wanted(const KvNeeds& needs) {
+  return std::uint64_t{needs.sequences} * kCheckpointsEach * checkpoint_pages(needs);
+}
+
 // One sequence alone, and the page for padding rows in each group.
 std::uint64_t least_bytes(const KvNeeds& needs, const GroupBytes& page) {
   const KvPages one = pages_of_sequence(needs);
   return (std::uint64_t{one.global} + 1) * page.global +
          (std::uint64_t{one.sliding} + 1) * page.sliding;
-}
-
-std::string in_words(std::uint64_t bytes) {
-  const auto mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024);
 }
 
 Error too_small(std::uint64_t bytes, const KvNeeds& needs, const GroupBytes& page) {
@@ -59,6 +62,11 @@ Error too_small(std::uint64_t bytes, const KvNeeds& needs, const GroupBytes& pag
 
 }  // namespace
 
+std::string in_words(std::uint64_t bytes) {
+  const auto mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.2f} GiB", mib / 1024);
+}
+
 KvPages pages_of_sequence(const KvNeeds& needs) {
   const std::uint32_t all = divide_up(needs.sequence_rows, kPageRows);
   // The kept window and the new rows are window + append_rows positions in a row; the first may be
@@ -71,7 +79,8 @@ KvPages pages_of_sequence(const KvNeeds& needs) {
 std::uint64_t kv_bytes_for_all(const KvNeeds& needs, const KvLayout& layout) {
   const GroupBytes page = page_bytes(layout);
   const KvPages one = pages_of_sequence(needs);
-  const std::uint64_t sliding = std::uint64_t{one.sliding} + checkpoint_pages(needs);
+  const std::uint64_t sliding =
+      std::uint64_t{one.sliding} + kCheckpointsEach * checkpoint_pages(needs);
   return (std::uint64_t{needs.sequences} * one.global + 1) * page.global +
          (std::uint64_t{needs.sequences} * sliding + 1) * page.sliding;
 }
@@ -86,8 +95,7 @@ Result<KvBudget> plan_kv(std::uint64_t bytes, const KvNeeds& needs, const KvLayo
   const KvPages one = pages_of_sequence(needs);
   const std::uint64_t others = needs.sequences - 1;
   const std::uint64_t texts_want = others * one.global * page.global;
-  const std::uint64_t checkpoints_want =
-      std::uint64_t{needs.sequences} * checkpoint_pages(needs) * page.sliding;
+  const std::uint64_t checkpoints_want = checkpoints_wanted(needs) * page.sliding;
 
   std::uint64_t left = bytes - least_bytes(needs, page);
   const auto beyond = [](std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; };
@@ -100,9 +108,8 @@ Result<KvBudget> plan_kv(std::uint64_t bytes, const KvNeeds& needs, const KvLayo
       left > texts_want + checkpoints_want
           ? checkpoints_want + (left - texts_want - checkpoints_want) / 4
           : std::min(checkpoints_want, std::max(left / 4, beyond(left, texts_want)));
-  std::uint64_t checkpoints = pages_in(
-      for_checkpoints, page.sliding,
-      page.sliding == 0 ? std::uint64_t{needs.sequences} * checkpoint_pages(needs) : kPagesMax);
+  std::uint64_t checkpoints = pages_in(for_checkpoints, page.sliding,
+                                       page.sliding == 0 ? checkpoints_wanted(needs) : kPagesMax);
   if (checkpoints < checkpoint_pages(needs)) checkpoints = 0;  // there is no part of a checkpoint
   left -= checkpoints * page.sliding;
 
@@ -122,8 +129,7 @@ std::string describe(const KvBudget& budget, const KvLayout& layout) {
   const std::uint64_t sliding = budget.limits.sliding_pages * page.sliding;
   return fmt::format(
       "keys and values: {}, in {} global pages ({}, {} positions) and {} sliding pages ({}, {} "
-      "pages "
-      "for checkpoints)",
+      "pages for checkpoints)",
       in_words(global + sliding), budget.limits.global_pages - 1, in_words(global),
       std::uint64_t{budget.limits.global_pages - 1} * kPageRows, budget.limits.sliding_pages - 1,
       in_words(sliding), budget.checkpoints.sliding);

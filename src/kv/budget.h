@@ -27,15 +27,18 @@ struct KvBudget {
 // Pages that one sequence holds at most, while it appends.
 KvPages pages_of_sequence(const KvNeeds& needs);
 
-// Bytes with which every sequence reaches its full length, with a checkpoint for each.
+// Bytes with which every sequence reaches its full length, with two checkpoints for each.
 std::uint64_t kv_bytes_for_all(const KvNeeds& needs, const KvLayout& layout);
 
 // One sequence at its full length comes first, and is an error (kBadRequest) if it does not fit.
-// Then the others' windows, as long as that leaves half for longer texts; then checkpoints: one per
+// Then the others' windows, as long as that leaves half for longer texts; then checkpoints: two per
 // sequence if that takes no more than a quarter, or else is not missed by the texts. What is left
 // beyond all needs is shared three to one between texts and checkpoints. Bytes that nobody could
 // use are not taken.
 Result<KvBudget> plan_kv(std::uint64_t bytes, const KvNeeds& needs, const KvLayout& layout);
+
+// "12.0 MiB", "3.50 GiB".
+std::string in_words(std::uint64_t bytes);
 
 // One line for the start: bytes and pages per group.
 std::string describe(const KvBudget& budget, const KvLayout& layout);

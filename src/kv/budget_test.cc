@@ -176,8 +176,8 @@ TEST(Budget, says_at_start_where_the_bytes_are) {
   const auto budget = plan_kv(std::uint64_t{1} << 30, kNeeds, layout);
   ASSERT_TRUE(budget);
   EXPECT_EQ(describe(*budget, layout),
-            "keys and values: 1023.8 MiB, in 2031 global pages (762.0 MiB, 129984 positions) and "
-            "348 sliding pages (261.8 MiB, 292 pages for checkpoints)");
+            "keys and values: 1023.8 MiB, in 1971 global pages (739.5 MiB, 126144 positions) and "
+            "378 sliding pages (284.2 MiB, 322 pages for checkpoints)");
 }
 
 }  // namespace

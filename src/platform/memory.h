@@ -1,9 +1,18 @@
-// What the system may be told about memory. Hints all: nothing but speed and memory use changes.
+// What the system says about memory, and what it may be told. The latter are hints all: nothing but
+// speed and memory use changes.
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <span>
 
 namespace outrider {
+
+// Bytes that this process may take without others being pushed out: what the system calls available
+// and, in a control group with a limit, no more than that. Nothing where the system will not say.
+// `root` is where /proc and /sys are looked for.
+std::optional<std::uint64_t> available_memory(const std::filesystem::path& root = "/");
 
 // Rows are about to be read in order / in any order.
 void expect_sequential(std::span<const std::byte> mapped);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <vector>
 
 #include "platform/mapped_file.h"
@@ -80,6 +81,43 @@ TEST(MappedFile, shows_the_bytes_and_says_what_is_missing) {
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find(".not: No such file"), std::string::npos);
   EXPECT_FALSE(MappedFile::open(testing::TempDir()));
+}
+
+// A root folder that holds what the system would say.
+class MemoryOf : public testing::Test {
+ protected:
+  MemoryOf() : root_(std::filesystem::path(testing::TempDir()) / "memory_of") {
+    std::filesystem::remove_all(root_);
+  }
+  ~MemoryOf() override { std::filesystem::remove_all(root_); }
+  void say(const std::filesystem::path& path, const char* text) {
+    std::filesystem::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  std::filesystem::path root_;
+};
+
+TEST_F(MemoryOf, nobody_who_says_nothing_is_believed) {
+  EXPECT_FALSE(available_memory(root_).has_value());
+  say("proc/meminfo", "MemTotal: 100 kB\nMemAvailable: many\n");
+  EXPECT_FALSE(available_memory(root_).has_value());
+}
+
+TEST_F(MemoryOf, a_control_groups_limit_counts_where_it_is_less) {
+  say("proc/meminfo", "MemTotal: 100 kB\nMemFree: 10 kB\nMemAvailable: 90 kB\n");
+  EXPECT_EQ(available_memory(root_), 90u * 1024);
+  say("proc/self/cgroup", "0::/user/me\n");
+  say("sys/fs/cgroup/user/me/memory.max", "max\n");
+  EXPECT_EQ(available_memory(root_), 90u * 1024);
+  say("sys/fs/cgroup/user/me/memory.max", "50000\n");
+  EXPECT_EQ(available_memory(root_), 50000u);
+}
+
+TEST_F(MemoryOf, a_group_of_the_first_version_seen_from_inside_a_container_counts_too) {
+  say("proc/meminfo", "MemAvailable: 90 kB\n");
+  say("proc/self/cgroup", "12:cpu:/x\n4:memory:/docker/1234\nnonsense\n");
+  say("sys/fs/cgroup/memory/memory.limit_in_bytes", "60000\n");
+  EXPECT_EQ(available_memory(root_), 60000u);
 }
 
 }  // namespace
