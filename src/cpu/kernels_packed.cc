@@ -9,7 +9,9 @@
 #include "hwy/highway.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/half.h"
 #include "cpu/kernels.h"
@@ -27,13 +29,16 @@ HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni") static_assert(true, "ends the 
 namespace outrider::HWY_NAMESPACE {
 namespace {
 
-// Columns whose activations a tile of rows keeps in the nearest cache while weights go past.
-constexpr std::size_t kPanelBlocks = 32;  // 1024 columns
-constexpr std::size_t kTileRows = 8;
+// Many rows: the activations of a tile of them, over a panel of columns, stay in the nearest cache
+// while a stretch of weights goes past, which the next tile finds in the second nearest.
+constexpr std::size_t kPanelBlocks = 64;  // 2048 columns
+constexpr std::size_t kStretchBytes = std::size_t{128} << 10;
+constexpr std::size_t kTileRowsMax = 8;  // that are few enough to be one tile
 
 #if HWY_TARGET == HWY_AVX2
 
 constexpr std::size_t kGroup = 8;
+constexpr std::size_t kTileRows = 6;  // of many: more sums than these leave no register for weights
 using Ints = __m256i;
 using Floats = __m256;
 
@@ -184,6 +189,7 @@ HWY_INLINE void add_six_bits(const std::byte* q, Floats d, const HalfScales& sca
 #elif HWY_TARGET <= HWY_AVX3_DL
 
 constexpr std::size_t kGroup = 16;
+constexpr std::size_t kTileRows = 8;  // of many
 using Ints = __m512i;
 using Floats = __m512;
 
@@ -309,6 +315,7 @@ HWY_INLINE void add_six_bits(const std::byte* q, Floats d, const HalfScales& sca
 #else  // any other machine: lanes as arrays, which compilers turn into what vectors there are
 
 constexpr std::size_t kGroup = 8;
+constexpr std::size_t kTileRows = 8;  // of many
 struct Ints {
   std::int32_t lane[kGroup];
 };
@@ -508,38 +515,11 @@ void add_tile(const PackedDots& job, const std::byte* w, Panel panel, std::size_
   for (std::size_t r = 0; r < kRows; ++r) store_floats(acc[r], out + r * job.out_stride);
 }
 
-template <class Format>
-void add_rows(const PackedDots& job, const std::byte* w, Panel panel, float* out) {
-  const std::size_t tiles = divide_up<std::size_t>(job.rows, kTileRows);
-  for (std::size_t tile = 0; tile < tiles; ++tile) {  // of even size
-    const std::size_t row = job.rows * tile / tiles;
-    float* to = out + row * job.out_stride;
-    switch (job.rows * (tile + 1) / tiles - row) {
-      case 1:
-        add_tile<Format, 1>(job, w, panel, row, to);
-        break;
-      case 2:
-        add_tile<Format, 2>(job, w, panel, row, to);
-        break;
-      case 3:
-        add_tile<Format, 3>(job, w, panel, row, to);
-        break;
-      case 4:
-        add_tile<Format, 4>(job, w, panel, row, to);
-        break;
-      case 5:
-        add_tile<Format, 5>(job, w, panel, row, to);
-        break;
-      case 6:
-        add_tile<Format, 6>(job, w, panel, row, to);
-        break;
-      case 7:
-        add_tile<Format, 7>(job, w, panel, row, to);
-        break;
-      default:
-        add_tile<Format, 8>(job, w, panel, row, to);
-    }
-  }
+// add_tile for 1, 2, ... rows.
+using AddTile = void (*)(const PackedDots&, const std::byte*, Panel, std::size_t, float*);
+template <class Format, std::size_t... kLess>
+constexpr std::array<AddTile, kTileRowsMax> tiles_of(std::index_sequence<kLess...>) {
+  return {&add_tile<Format, kLess + 1>...};
 }
 
 template <class Format>
@@ -547,12 +527,25 @@ void dot_groups(const PackedDots& job) {
   constexpr std::size_t kBlocks = packed_columns(Format::kFormat) / 32;
   constexpr std::size_t kBytes = packed_bytes(Format::kFormat, kGroup);
   const std::size_t group_bytes = job.blocks / kBlocks * kBytes;
-  const std::size_t panel_blocks = job.rows <= kTileRows ? job.blocks : kPanelBlocks;
+  constexpr auto kAddTile = tiles_of<Format>(std::make_index_sequence<kTileRowsMax>());
+  const bool one_tile = job.rows <= kTileRowsMax;
+  const std::size_t panel_blocks = one_tile ? job.blocks : kPanelBlocks;
+  const std::size_t tiles = one_tile ? 1 : divide_up<std::size_t>(job.rows, kTileRows);
   for (std::size_t first = 0; first < job.blocks; first += panel_blocks) {
     const Panel panel{first, std::min<std::size_t>(job.blocks, first + panel_blocks)};
-    for (std::size_t group = 0; group < job.groups; ++group) {
-      const std::byte* w = job.w + group * group_bytes + first / kBlocks * kBytes;
-      add_rows<Format>(job, w, panel, job.out + group * kGroup);
+    const std::size_t stretch = std::max<std::size_t>(
+        1, kStretchBytes / (kBytes * divide_up<std::size_t>(panel.end - first, kBlocks)));
+    for (std::size_t from = 0; from < job.groups; from += stretch) {
+      const std::size_t to = std::min(job.groups, from + stretch);
+      for (std::size_t tile = 0; tile < tiles; ++tile) {  // of even size
+        const std::size_t row = job.rows * tile / tiles;
+        const std::size_t rows = job.rows * (tile + 1) / tiles - row;
+        const auto add = kAddTile[rows - 1];
+        for (std::size_t group = from; group < to; ++group) {
+          add(job, job.w + group * group_bytes + first / kBlocks * kBytes, panel, row,
+              job.out + row * job.out_stride + group * kGroup);
+        }
+      }
     }
   }
 }
