@@ -12,7 +12,7 @@
 namespace outrider {
 
 struct HttpRequest {
-  std::string method;  // upper case
+  std::string method;  // as the client wrote it; HEAD arrives as GET, and loses its reply's body
   std::string path;    // without the query
   std::string query;   // what follows '?', as it was sent
   std::string body;
