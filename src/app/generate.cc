@@ -129,6 +129,8 @@ Result<int> run(const GenerateOptions& o) {
 
   Engine engine(**runtime, &*vocabulary,
                 {.verification = verification_of(o.drafts), .cache_prefixes = false});
+  const CostFile costs = cost_file(o.model, **runtime);
+  costs.restore(engine.speculation());
   Detokenizer detokenizer(*vocabulary, {.render_special = o.special});
   StopMatcher stop(o.stop);
   std::string text;
@@ -142,6 +144,7 @@ Result<int> run(const GenerateOptions& o) {
                          [&](TokenId token) { show(stop.push(detokenizer.push(token))); });
   if (!result) return result.error();
   show(stop.push(detokenizer.flush()) + stop.flush());
+  costs.keep(engine.speculation());
   if (o.json) {
     fmt::print("{}\n", boost::json::serialize(report(*result, text)));
   } else {

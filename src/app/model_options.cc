@@ -87,6 +87,9 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
   app.add_flag("--float-activations", o.float_activations,
                "Multiply quantised weights with float activations, not eight-bit ones")
       ->group("Model");
+  app.add_flag("!--no-cost-cache", o.keep_costs,
+               "Keep nothing in the cache folder about how long launches take here")
+      ->group("Model");
 }
 
 Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime) {
@@ -113,6 +116,12 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
         if (!backend) return backend.error();
         return std::unique_ptr<Backend>(std::move(*backend));
       });
+}
+
+CostFile cost_file(const ModelOptions& options, const Runtime& runtime) {
+  return CostFile(options.keep_costs ? cache_folder() : std::nullopt, runtime,
+                  fmt::format("keys and values {}, {} activations", options.key_type,
+                              options.float_activations ? "float" : "eight-bit"));
 }
 
 std::string memory_line(const Runtime& runtime) {

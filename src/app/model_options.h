@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "app/cost_file.h"
 #include "core/result.h"
 #include "engine/runtime.h"
 
@@ -24,6 +25,7 @@ struct ModelOptions {
   std::uint32_t gpu_layers = 0;
   bool no_drafter = false;
   bool float_activations = false;
+  bool keep_costs = true;  // between runs: what launches cost
 };
 
 // Adds -m, -md, -c, --kv-memory, -t, -ctk, -ctv, -ngl and their long names to a command.
@@ -32,6 +34,9 @@ void add_model_options(CLI::App& app, ModelOptions& options);
 // Loads what the options name, on the backend they choose. `runtime` says what options don't:
 // sequences, drafts, rows of a launch.
 Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime);
+
+// Where what launches cost with these options is kept between runs.
+CostFile cost_file(const ModelOptions& options, const Runtime& runtime);
 
 // One line for the start: what weights, keys and values, and workspace take.
 std::string memory_line(const Runtime& runtime);

@@ -1,8 +1,12 @@
 #include "cpu/backend.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+
+#include "platform/machine_name.h"
 
 namespace outrider {
 
@@ -25,6 +29,11 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::create(const KvLayout& layout,
     backend->arenas_[group] = std::move(*arena);
   }
   return backend;
+}
+
+std::string CpuBackend::device() const {
+  return fmt::format("{} ({}, {} thread{})", cpu_name(), kernels_.target, options_.threads,
+                     options_.threads == 1 ? "" : "s");
 }
 
 template <class Shape>

@@ -1,6 +1,7 @@
 // The CPU backend: KV arenas, workspaces and the thread pool that walks plans.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "cpu/buffer.h"
@@ -23,6 +24,7 @@ class CpuBackend final : public Backend {
                                                     const CpuOptions& options,
                                                     const CpuKernels& kernels);
 
+  std::string device() const override;  // "AMD EPYC 7B13 (AVX2, 2 threads)"
   std::unique_ptr<TargetRecorder> record(TargetShape shape) override {
     return make_cpu_recorder(shape, options_, weights_);
   }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t kExact = 16;     // sizes up to here have a knot each,
 constexpr std::uint32_t kPerOctave = 4;  // above them there are so many to a doubling
+constexpr std::uint32_t kBelieved = 3;   // measurements after which one alone is not
 
 double prior(std::uint32_t rows) {
   return 1 + CostCurve::kPriorPerRow * (rows - 1.0);
@@ -20,6 +21,7 @@ CostCurve::CostCurve(std::span<const Point> points) {
   for (const Point& point : points) {
     if (point.rows > 0 && point.seconds > 0 && std::isfinite(point.seconds)) {
       measured(point.rows, point.seconds);
+      knots_[knot_of(point.rows)].count = kBelieved;
     }
   }
 }
@@ -91,7 +93,6 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
 void CostCurve::learn(std::uint32_t rows, double error) {
   constexpr double kLevelShare = 0.05, kShapeShare = 0.025;
   constexpr double kWorst = 0.7;  // one launch that was interrupted is not believed
-  constexpr std::uint32_t kBelieved = 3;
   const std::size_t index = knot_of(rows);
   Knot& knot = knots_[index];
   if (knot.count == 0) {
@@ -112,7 +113,7 @@ void CostCurve::learn(std::uint32_t rows, double error) {
 std::vector<CostCurve::Point> CostCurve::points() const {
   std::vector<Point> points;
   for (std::size_t knot = 0; knot < kKnots; ++knot) {
-    if (knots_[knot].count > 0) points.push_back({rows_of(knot), at(knot)});
+    if (knots_[knot].count >= kBelieved) points.push_back({rows_of(knot), at(knot)});
   }
   return points;
 }

@@ -30,7 +30,8 @@ class CostCurve {
   void measured(std::span<const std::uint32_t> rows, double seconds);
   void measured(std::uint32_t rows, double seconds) { measured(std::span(&rows, 1), seconds); }
 
-  std::vector<Point> points() const;  // what was measured, for another process to start from
+  // What was measured more than once or twice, for another process to start from.
+  std::vector<Point> points() const;
 
   // Hopeful on purpose: a size that looks cheap is tried, and then it is known.
   static constexpr double kPriorPerRow = 0.04;

@@ -87,7 +87,10 @@ TEST(CostCurve, launches_timed_together_are_told_apart_by_their_other_measuremen
 
 TEST(CostCurve, another_process_starts_from_what_this_one_learnt) {
   CostCurve curve;
-  for (const std::uint32_t rows : {1u, 5u, 64u}) curve.measured(rows, truth(rows));
+  for (int time = 0; time < 3; ++time) {
+    for (const std::uint32_t rows : {1u, 5u, 64u}) curve.measured(rows, truth(rows));
+  }
+  curve.measured(9, 100.0);  // once, and perhaps interrupted
   auto points = curve.points();
   ASSERT_EQ(points.size(), 3u);
   points.push_back({0, 1.0});
@@ -98,6 +101,9 @@ TEST(CostCurve, another_process_starts_from_what_this_one_learnt) {
   for (const std::uint32_t rows : {1u, 5u, 64u}) {
     EXPECT_NEAR(next.seconds(rows) / truth(rows), 1, 1e-6);
   }
+  CostCurve disturbed = next;
+  disturbed.measured(1, 100 * truth(1));
+  EXPECT_LT(disturbed.seconds(1), 1.5 * truth(1)) << "one measurement is not believed over it";
 }
 
 TEST(CostCurve, nonsense_is_ignored) {

@@ -73,6 +73,7 @@ class Runtime {
     return models_ && models_->drafter ? &*models_->drafter : nullptr;
   }
   bool drafts() const { return draft_plans_.has_value(); }
+  std::string device() const { return backend_->device(); }
   std::uint32_t vocab() const { return vocab_; }
   const RuntimeOptions& options() const { return options_; }  // logit_rows decided
   RuntimeMemory memory() const;

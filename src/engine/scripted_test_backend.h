@@ -39,6 +39,7 @@ class ScriptedBackend final : public Backend {
   std::uint32_t rows_last = 0;         // of the last target launch
   std::function<bool()> fails_next{};  // a launch that answers true is lost with the device
 
+  std::string device() const override { return "script"; }
   std::unique_ptr<TargetRecorder> record(TargetShape) override { return nullptr; }
   std::unique_ptr<DraftRecorder> record(DraftShape) override { return nullptr; }
   Plan<TargetShape> finish(std::unique_ptr<TargetRecorder>) override { return {}; }

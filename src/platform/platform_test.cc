@@ -5,6 +5,8 @@
 #include <fstream>
 #include <vector>
 
+#include "platform/executable.h"
+#include "platform/machine_name.h"
 #include "platform/mapped_file.h"
 #include "platform/memory.h"
 #include "platform/thread_pool.h"
@@ -81,6 +83,14 @@ TEST(MappedFile, shows_the_bytes_and_says_what_is_missing) {
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find(".not: No such file"), std::string::npos);
   EXPECT_FALSE(MappedFile::open(testing::TempDir()));
+}
+
+TEST(Executable, knows_its_build_and_where_it_lies) {
+  const std::string id = build_id();
+  EXPECT_GE(id.size(), 16u);
+  EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_TRUE(executable_path().has_value());
+  EXPECT_FALSE(cpu_name().empty());
 }
 
 // A root folder that holds what the system would say.

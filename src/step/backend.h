@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
 
 #include "core/inline_vector.h"
 #include "core/result.h"
@@ -42,6 +43,9 @@ struct DraftOutput {
 class Backend {
  public:
   virtual ~Backend() = default;
+
+  // What launches run on, for people and to tell apart what was measured where.
+  virtual std::string device() const = 0;
 
   virtual std::unique_ptr<TargetRecorder> record(TargetShape shape) = 0;
   virtual std::unique_ptr<DraftRecorder> record(DraftShape shape) = 0;
