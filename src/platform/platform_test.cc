@@ -9,6 +9,7 @@
 #include "platform/machine_name.h"
 #include "platform/mapped_file.h"
 #include "platform/memory.h"
+#include "platform/open_files.h"
 #include "platform/thread_pool.h"
 
 namespace outrider {
@@ -67,6 +68,12 @@ TEST(Memory, bytes_given_back_are_read_again_and_hints_change_nothing) {
   std::vector<std::byte> memory(100000, std::byte{3});
   prefer_huge_pages(memory);
   EXPECT_EQ(memory, std::vector<std::byte>(100000, std::byte{3}));
+}
+
+TEST(OpenFiles, raised_as_far_as_it_goes_there_is_no_more) {
+  const std::size_t most = raise_open_files();
+  EXPECT_GE(most, 256u);  // the least that POSIX systems begin with
+  EXPECT_EQ(raise_open_files(), most);
 }
 
 TEST(MappedFile, shows_the_bytes_and_says_what_is_missing) {

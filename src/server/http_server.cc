@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/open_files.h"
 #include "server/http_core.h"
 #include "server/http_session.h"
 #include "server/http_tls.h"
@@ -28,6 +30,8 @@ using namespace std::chrono_literals;
 
 // Connections beyond the limit that are told so at a time; others are closed without a word.
 constexpr std::size_t kRefusalsMax = 64;
+// Of the files that this process may have open, those that are not for connections.
+constexpr std::size_t kOtherFiles = 64;
 // Between attempts to take a connection where none can be had, for want of file descriptors.
 constexpr auto kAcceptPause = 100ms;
 
@@ -68,10 +72,14 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   tcp::endpoint endpoint_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::vector<std::thread> threads_;
+  std::size_t connections_max_ = 0;
   bool is_stopping_ = false;
 };
 
 Result<void> HttpListener::open() {
+  const std::size_t files = raise_open_files();
+  connections_max_ = std::min(core_->options.limits.connections,
+                              files > 2 * kOtherFiles ? files - kOtherFiles : kOtherFiles);
   const HttpOptions& options = core_->options;
   if (options.tls_certificate_file.empty() != options.tls_key_file.empty()) {
     return Error{ErrorCode::kBadRequest, "TLS needs both a certificate file and a key file"};
@@ -142,12 +150,11 @@ void HttpListener::accept() {
 }
 
 void HttpListener::take(tcp::socket socket) {
-  const std::size_t limit = core_->options.limits.connections;
   const std::size_t open = core_->connections();
-  if (open >= limit + kRefusalsMax) return;
+  if (open >= connections_max_ + kRefusalsMax) return;
   const auto session = std::make_shared<HttpSession>(core_, std::move(socket));
   core_->add(session);
-  if (open >= limit) {
+  if (open >= connections_max_) {
     session->start_refusing();
   } else {
     session->start();

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr int kSocketSendBytes = 128 << 10;
 // How long a connection that was ended waits for the client's end: closing at once would take back
 // the last bytes of a reply from a client that is still sending.
-constexpr auto kLingerTime = 2s;
+constexpr auto kLingerTime = 1s;
 constexpr std::size_t kInputSlackBytes = 4096;
 
 }  // namespace

@@ -6,7 +6,8 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -60,11 +62,25 @@ class TestClient {
     EXPECT_FALSE(code) << code.message();
   }
 
+  // From here on over TLS; whether that could be agreed on.
+  bool begin_tls(boost::asio::ssl::context& context) {
+    boost::system::error_code outcome = boost::asio::error::timed_out;
+    tls_.emplace(socket_, context);
+    tls_->async_handshake(boost::asio::ssl::stream_base::client,
+                          [&](const auto& code) { outcome = code; });
+    run();
+    return !outcome;
+  }
+
   // False where the server does not take it.
   bool send(std::string_view bytes) {
     boost::system::error_code outcome = boost::asio::error::timed_out;
-    boost::asio::async_write(socket_, boost::asio::buffer(bytes),
-                             [&](const auto& code, std::size_t) { outcome = code; });
+    const auto handler = [&](const auto& code, std::size_t) { outcome = code; };
+    if (tls_.has_value()) {
+      boost::asio::async_write(*tls_, boost::asio::buffer(bytes), handler);
+    } else {
+      boost::asio::async_write(socket_, boost::asio::buffer(bytes), handler);
+    }
     run();
     return !outcome;
   }
@@ -132,11 +148,16 @@ class TestClient {
   bool read_some() {
     if (ended_) return false;
     std::array<char, 16384> bytes;
-    socket_.async_read_some(boost::asio::buffer(bytes), [&](const auto& code, std::size_t count) {
+    const auto handler = [&](const auto& code, std::size_t count) {
       text_.append(bytes.data(), count);
       ended_ = code && code != boost::asio::error::operation_aborted;
       failed_ = static_cast<bool>(code);
-    });
+    };
+    if (tls_.has_value()) {
+      tls_->async_read_some(boost::asio::buffer(bytes), handler);
+    } else {
+      socket_.async_read_some(boost::asio::buffer(bytes), handler);
+    }
     run();
     return !failed_;
   }
@@ -160,6 +181,7 @@ class TestClient {
 
   boost::asio::io_context io_;
   tcp::socket socket_;
+  std::optional<boost::asio::ssl::stream<tcp::socket&>> tls_;
   std::string text_;
   bool ended_ = false;
   bool failed_ = false;
