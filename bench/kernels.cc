@@ -11,6 +11,7 @@
 #include "core/half.h"
 #include "cpu/packed_weights.h"
 #include "machine.h"
+#include "platform/bandwidth.h"
 #include "platform/thread_pool.h"
 
 namespace outrider {

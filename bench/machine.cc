@@ -30,16 +30,6 @@ void keep(const T& value) {
   asm volatile("" : : "m"(value) : "memory");
 }
 
-// Eight sums, so that no addition waits for another.
-std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) {
-  std::uint64_t sums[8] = {};
-  for (std::size_t i = 0; i + 8 <= count; i += 8)
-    for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
-  std::uint64_t sum = 0;
-  for (const std::uint64_t part : sums) sum += part;
-  return sum;
-}
-
 constexpr int kBlocks = 1 << 16;  // of 32 columns, per call of a register loop
 
 #if defined(__x86_64__)
@@ -98,20 +88,6 @@ __attribute__((target("avx512f,avx512vnni"))) float avx512_loop() {
 #endif
 
 }  // namespace
-
-double read_bandwidth(ThreadPool& pool) {
-  const std::vector<std::uint64_t> words(std::size_t{64} << 20, 1);  // 512 MiB
-  double best = 0;
-  for (int turn = 0; turn < 4; ++turn) {
-    const auto start = Clock::now();
-    pool.run([&](std::uint32_t thread) {
-      const Range part = share_of(words.size(), thread, pool.threads(), 8);
-      keep(sum_words(&words[part.begin], part.end - part.begin));
-    });
-    best = std::max(best, static_cast<double>(words.size() * 8) / seconds_since(start));
-  }
-  return best;
-}
 
 double register_rate(ThreadPool& pool, const char* target) {
 #if defined(__x86_64__)

@@ -6,9 +6,6 @@
 
 namespace outrider {
 
-// Bytes read per second by all threads together from memory far larger than any cache.
-double read_bandwidth(ThreadPool& pool);
-
 // Products of a weight and an activation per second, all threads together, in a loop that issues
 // what the packed kernels issue for 32 columns of Q4_0 (products, their sum, zero point, scale) on
 // registers alone. 0 where there is no such loop for the instruction set.

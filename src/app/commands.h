@@ -16,6 +16,7 @@ namespace outrider {
 // process with status 1; the number is the exit status otherwise.
 using Command = std::function<Result<int>()>;
 
+Command add_bench(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_inspect(CLI::App& app);

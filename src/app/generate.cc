@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -63,7 +64,14 @@ boost::json::array per_position(const std::vector<std::uint64_t>& counts,
   return result;
 }
 
-boost::json::object report(const Generation& result, const std::string& text) {
+// Rows of a target launch that decided something: the last token and its drafts.
+double rows_per_step(const EngineCounters& counters) {
+  return static_cast<double>(counters.logit_rows) /
+         static_cast<double>(std::max<std::uint64_t>(1, counters.steps));
+}
+
+boost::json::object report(const Generation& result, const EngineCounters& counters,
+                           const std::string& text) {
   boost::json::array tokens;
   for (const TokenId token : result.tokens) tokens.push_back(token.value());
   const Finish& finish = result.finish;
@@ -83,6 +91,7 @@ boost::json::object report(const Generation& result, const std::string& text) {
             {"drafted", s.drafted},
             {"accepted", s.accepted},
             {"mean_length", s.rounds > 0 ? mean_length(s) : 1.0},
+            {"rows_per_step", rows_per_step(counters)},
             {"drafted_per_position", per_position(s.drafted_per_position, s)},
             {"accepted_per_position", per_position(s.accepted_per_position, s)}}}};
 }
@@ -146,7 +155,7 @@ Result<int> run(const GenerateOptions& o) {
   show(stop.push(detokenizer.flush()) + stop.flush());
   costs.keep(engine.speculation());
   if (o.json) {
-    fmt::print("{}\n", boost::json::serialize(report(*result, text)));
+    fmt::print("{}\n", boost::json::serialize(report(*result, engine.counters(), text)));
   } else {
     print_summary(*result);
   }

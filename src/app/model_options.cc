@@ -87,9 +87,13 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
   app.add_flag("--float-activations", o.float_activations,
                "Multiply quantised weights with float activations, not eight-bit ones")
       ->group("Model");
-  app.add_flag("!--no-cost-cache", o.keep_costs,
+  app.add_flag("--no-cost-cache", o.no_cost_cache,
                "Keep nothing in the cache folder about how long launches take here")
       ->group("Model");
+}
+
+std::uint32_t threads_of(const ModelOptions& options) {
+  return options.threads > 0 ? options.threads : usable_cores();
 }
 
 Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime) {
@@ -105,7 +109,7 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
   runtime.context = options.context;
   if (options.kv_memory > 0) runtime.kv_bytes = options.kv_memory;
   runtime.memory_bytes = available_memory();
-  const CpuOptions cpu{.threads = options.threads > 0 ? options.threads : usable_cores(),
+  const CpuOptions cpu{.threads = threads_of(options),
                        .integer_activations = !options.float_activations};
   const auto pair = named_pair(options);
   if (!pair) return pair.error();
@@ -119,7 +123,7 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
 }
 
 CostFile cost_file(const ModelOptions& options, const Runtime& runtime) {
-  return CostFile(options.keep_costs ? cache_folder() : std::nullopt, runtime,
+  return CostFile(options.no_cost_cache ? std::nullopt : cache_folder(), runtime,
                   fmt::format("keys and values {}, {} activations", options.key_type,
                               options.float_activations ? "float" : "eight-bit"));
 }

@@ -25,11 +25,14 @@ struct ModelOptions {
   std::uint32_t gpu_layers = 0;
   bool no_drafter = false;
   bool float_activations = false;
-  bool keep_costs = true;  // between runs: what launches cost
+  bool no_cost_cache = false;
 };
 
 // Adds -m, -md, -c, --kv-memory, -t, -ctk, -ctv, -ngl and their long names to a command.
 void add_model_options(CLI::App& app, ModelOptions& options);
+
+// CPU threads that the options ask for.
+std::uint32_t threads_of(const ModelOptions& options);
 
 // Loads what the options name, on the backend they choose. `runtime` says what options don't:
 // sequences, drafts, rows of a launch.

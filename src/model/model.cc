@@ -55,6 +55,28 @@ KvTarget kv_target(const DecoderConfig& config, const LayerConfig& layer) {
           layer.sliding ? config.reach : 0};
 }
 
+std::uint64_t bytes_read_for_a_row(const TargetModel& model) {
+  const TargetWeights& w = model.weights;
+  std::uint64_t bytes = w.output.bytes.size() + w.per_layer_proj.bytes.size();
+  for (const LayerWeights& layer : w.layers) {
+    for (const Weight* weight :
+         {&layer.attention.q, &layer.attention.k, &layer.attention.v, &layer.attention.out,
+          &layer.ffn.gate, &layer.ffn.up, &layer.ffn.down}) {
+      bytes += weight->bytes.size();
+    }
+    if (layer.per_layer) {
+      bytes += layer.per_layer->gate.bytes.size() + layer.per_layer->proj.bytes.size();
+    }
+    if (!layer.moe) continue;
+    bytes += layer.moe->router.bytes.size();
+    for (const Weight* stack :
+         {&layer.moe->gate_up, &layer.moe->gate, &layer.moe->up, &layer.moe->down}) {
+      bytes += stack->bytes.size() / model.config.moe->experts * model.config.moe->used;
+    }
+  }
+  return bytes;
+}
+
 Result<TargetModel> load_target(const std::string& path) {
   auto file = GgufFile::open(path);
   if (!file) return file.error();

@@ -35,6 +35,10 @@ struct DrafterModel {
   RopeTables rope;
 };
 
+// Bytes of weights that a launch of one row reads: of a mixture the experts that a row goes
+// through, of tables that are gathered nothing.
+std::uint64_t bytes_read_for_a_row(const TargetModel& model);
+
 Result<TargetModel> load_target(const std::string& path);
 // Also checks that the drafter fits `target`.
 Result<DrafterModel> load_drafter(const std::string& path, const TargetModel& target);

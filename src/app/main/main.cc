@@ -23,6 +23,7 @@ struct Entry {
 constexpr Entry kCommands[] = {
     {"generate", "Complete one prompt, or answer one message", add_generate},
     {"inspect", "Say what a GGUF file holds and whether it can be served", add_inspect},
+    {"bench", "Measure how fast a model is read, decoded, drafted and served here", add_bench},
     {"convert", "Make a GGUF file from a Hugging Face folder", add_convert},
     {"quantize", "Make a smaller GGUF file from a larger one", add_quantize},
     {"synth", "Write random weights in a model's real shapes, for speed work", add_synth},
