@@ -29,16 +29,16 @@ HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni") static_assert(true, "ends the 
 namespace outrider::HWY_NAMESPACE {
 namespace {
 
-// Many rows: the activations of a tile of them, over a panel of columns, stay in the nearest cache
-// while a stretch of weights goes past, which the next tile finds in the second nearest.
+// More rows than a tile has: the activations of a tile, over a panel of columns, stay in the
+// nearest cache while a stretch of weights goes past, which the next tile finds in the second
+// nearest.
 constexpr std::size_t kPanelBlocks = 64;  // 2048 columns
 constexpr std::size_t kStretchBytes = std::size_t{128} << 10;
-constexpr std::size_t kTileRowsMax = 8;  // that are few enough to be one tile
 
 #if HWY_TARGET == HWY_AVX2
 
 constexpr std::size_t kGroup = 8;
-constexpr std::size_t kTileRows = 6;  // of many: more sums than these leave no register for weights
+constexpr std::size_t kTileRows = 6;  // more sums than these leave no register for weights
 using Ints = __m256i;
 using Floats = __m256;
 
@@ -189,7 +189,7 @@ HWY_INLINE void add_six_bits(const std::byte* q, Floats d, const HalfScales& sca
 #elif HWY_TARGET <= HWY_AVX3_DL
 
 constexpr std::size_t kGroup = 16;
-constexpr std::size_t kTileRows = 8;  // of many
+constexpr std::size_t kTileRows = 8;
 using Ints = __m512i;
 using Floats = __m512;
 
@@ -315,7 +315,7 @@ HWY_INLINE void add_six_bits(const std::byte* q, Floats d, const HalfScales& sca
 #else  // any other machine: lanes as arrays, which compilers turn into what vectors there are
 
 constexpr std::size_t kGroup = 8;
-constexpr std::size_t kTileRows = 8;  // of many
+constexpr std::size_t kTileRows = 8;
 struct Ints {
   std::int32_t lane[kGroup];
 };
@@ -518,7 +518,7 @@ void add_tile(const PackedDots& job, const std::byte* w, Panel panel, std::size_
 // add_tile for 1, 2, ... rows.
 using AddTile = void (*)(const PackedDots&, const std::byte*, Panel, std::size_t, float*);
 template <class Format, std::size_t... kLess>
-constexpr std::array<AddTile, kTileRowsMax> tiles_of(std::index_sequence<kLess...>) {
+constexpr std::array<AddTile, kTileRows> tiles_of(std::index_sequence<kLess...>) {
   return {&add_tile<Format, kLess + 1>...};
 }
 
@@ -527,8 +527,8 @@ void dot_groups(const PackedDots& job) {
   constexpr std::size_t kBlocks = packed_columns(Format::kFormat) / 32;
   constexpr std::size_t kBytes = packed_bytes(Format::kFormat, kGroup);
   const std::size_t group_bytes = job.blocks / kBlocks * kBytes;
-  constexpr auto kAddTile = tiles_of<Format>(std::make_index_sequence<kTileRowsMax>());
-  const bool one_tile = job.rows <= kTileRowsMax;
+  constexpr auto kAddTile = tiles_of<Format>(std::make_index_sequence<kTileRows>());
+  const bool one_tile = job.rows <= kTileRows;
   const std::size_t panel_blocks = one_tile ? job.blocks : kPanelBlocks;
   const std::size_t tiles = one_tile ? 1 : divide_up<std::size_t>(job.rows, kTileRows);
   for (std::size_t first = 0; first < job.blocks; first += panel_blocks) {
