@@ -145,6 +145,11 @@ std::optional<KvAppend> Engine::room_for(Turn& turn, std::uint32_t rows) {
     if (room) return std::move(*room);
     require(room.error().code == ErrorCode::kExhausted, "a sequence stays within its context");
     if (make_some_room()) continue;
+    // A checkpoint of its own text frees no page, but has its last one copied.
+    if (running_.size() == 1 && cache_.counts().checkpoints > 0) {
+      cache_.clear();
+      continue;
+    }
     const auto drafts = static_cast<std::uint32_t>(turn.drafted.tokens.size());
     if (drafts > 0) {
       turn.drafted = {};

@@ -94,6 +94,15 @@ TEST(Engine, a_request_is_answered_and_its_pages_come_back) {
   EXPECT_EQ(h.over.runtime->pool().free_pages(KvGroup::kGlobal), free);
 }
 
+TEST(Engine, a_request_alone_may_fill_the_whole_pool) {
+  Harness h(1, {}, {}, 256);  // the checkpoint behind its prompt holds the last page as well
+  const Heard& heard = h.ask(request(1, 200, 57));
+  h.finish();
+  ASSERT_TRUE(heard.finish.has_value());
+  EXPECT_EQ(heard.finish->reason, FinishReason::kLength);
+  EXPECT_EQ(heard.tokens.size(), 57u);
+}
+
 TEST(Engine, what_can_never_be_done_is_refused_in_one_sentence) {
   Harness h(1);
   Heard heard;
