@@ -76,6 +76,14 @@ Conversation conversation_of(const PromptOptions& options, const std::string& te
   return conversation;
 }
 
+Result<std::vector<TokenId>> chat_tokens(const Tokenizer& tokenizer,
+                                         const Conversation& conversation,
+                                         const ChatOptions& options) {
+  auto prompt = encode_chat(tokenizer, render_chat(conversation, options));
+  if (!prompt) return prompt.error();
+  return std::move(prompt->tokens);
+}
+
 }  // namespace
 
 void add_prompt_options(CLI::App& app, PromptOptions& o) {
@@ -121,7 +129,7 @@ Result<std::vector<TokenId>> prompt_tokens(const PromptOptions& options, const T
   if (!options.messages.empty()) {
     const auto conversation = read_conversation(options.messages);
     if (!conversation) return conversation.error();
-    return encode_chat(tokenizer, render_chat(*conversation, chat));
+    return chat_tokens(tokenizer, *conversation, chat);
   }
   std::string text = options.text;
   if (!options.file.empty()) {
@@ -130,7 +138,7 @@ Result<std::vector<TokenId>> prompt_tokens(const PromptOptions& options, const T
     text = std::move(*read);
   }
   if (options.chat) {
-    return encode_chat(tokenizer, render_chat(conversation_of(options, text), chat));
+    return chat_tokens(tokenizer, conversation_of(options, text), chat);
   }
   std::vector<TokenId> tokens = {tokenizer.bos()};
   const std::vector<TokenId> plain = tokenizer.encode(text);

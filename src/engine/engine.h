@@ -47,6 +47,8 @@ class Engine {
   // kBadRequest for what can never be done, kExhausted when the queue is full. `listener` hears of
   // the request from the next step on and lives until it has heard its finish.
   Result<RequestId> submit(Request request, Listener& listener);
+  // Whether `request` could ever be done: kBadRequest where not. From any thread.
+  Result<void> check(const Request& request) const;
   // Heard of within the next step. Unknown or finished: nothing happens.
   void cancel(RequestId id);
 
@@ -55,6 +57,8 @@ class Engine {
   Result<void> step();
 
   std::size_t running() const { return running_.size(); }
+  // The requests that have a slot, the oldest first.
+  std::span<const std::unique_ptr<ActiveRequest>> active() const { return running_; }
   std::size_t waiting() const { return waiting_.size(); }
   const EngineCounters& counters() const { return counters_; }
   Speculation& speculation() { return speculation_; }
@@ -71,7 +75,6 @@ class Engine {
     std::optional<KvAppend> chunk{};
   };
 
-  Result<void> check(const Request& request) const;
   void drop_cancelled();
   void admit();
   bool admit_next();
