@@ -42,7 +42,8 @@ class EngineThread {
 
   EngineState state() const;
 
-  // Cancels everything, and comes back when the thread is gone. Jobs are refused from then on.
+  // Cancels everything, and comes back when the thread is gone. Jobs are refused from then on. To
+  // be called before the last holder lets go, since replies under way may be what holds it.
   void stop();
 
  private:

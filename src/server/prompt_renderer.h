@@ -1,0 +1,55 @@
+// From what a client asks to what the engine is given.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/request.h"
+#include "server/api_request.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+
+namespace outrider {
+
+struct RenderedPrompt {
+  std::vector<TokenId> tokens;
+  // Lengths up to which other requests may share it, ascending: the ends of the system prompt and
+  // of the last turns.
+  std::vector<std::uint32_t> checkpoints{};
+  bool is_chat = false;
+  bool starts_in_thinking = false;
+};
+
+// What the server does where a request says nothing.
+struct ServingDefaults {
+  ApiDefaults api{};
+  ChatOptions chat{};    // of the model
+  DraftLimits drafts{};  // of a round
+};
+
+class PromptRenderer {
+ public:
+  // Both outlive it.
+  PromptRenderer(const Tokenizer& tokenizer, const ServingDefaults& defaults)
+      : tokenizer_(tokenizer), defaults_(defaults) {}
+
+  // How this request's conversation is written.
+  ChatOptions chat_options(const ApiRequest& request) const;
+  // One per prompt of the request.
+  ApiResult<std::vector<RenderedPrompt>> render(const ApiRequest& request) const;
+  // The engine's request for one reply to one of them; `choice` counts the replies to one prompt,
+  // each of which draws with a seed of its own.
+  Request engine_request(const ApiRequest& request, const RenderedPrompt& prompt,
+                         std::uint32_t choice) const;
+
+ private:
+  ApiResult<RenderedPrompt> render(const ApiRequest& request, const ApiPrompt& prompt) const;
+  ConstraintRules rules(const ApiRequest& request, const RenderedPrompt& prompt) const;
+  std::vector<std::vector<TokenId>> call_beginnings(const ApiRequest& request,
+                                                    const Conversation& conversation,
+                                                    bool starts_in_thinking) const;
+
+  const Tokenizer& tokenizer_;
+  const ServingDefaults& defaults_;
+};
+
+}  // namespace outrider
