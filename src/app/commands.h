@@ -21,6 +21,7 @@ Command add_convert(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_quantize(CLI::App& app);
+Command add_serve(CLI::App& app);
 Command add_synth(CLI::App& app);
 Command add_tokenize(CLI::App& app);
 Command add_verify(CLI::App& app);

@@ -62,12 +62,13 @@ void add_sampling_options(CLI::App& app, SamplingParams& s) {
 }
 
 void add_draft_options(CLI::App& app, DraftOptions& o) {
-  app.add_option("--spec-draft-n-max,--mtp-draft-n,--draft-max", o.limits.n_max,
+  app.add_option("--spec-draft-n-max,--mtp-draft-n,--draft-max,--draft-n,--draft", o.limits.n_max,
                  "Tokens drafted ahead at most; how many, costs and acceptance decide; 0: none")
       ->check(CLI::Range(0u, kDraftsMax))
       ->capture_default_str()
       ->group("Drafting");
-  app.add_option("--spec-draft-n-min,--draft-min", o.limits.n_min, "Tokens drafted ahead at least")
+  app.add_option("--spec-draft-n-min,--draft-min,--draft-n-min", o.limits.n_min,
+                 "Tokens drafted ahead at least")
       ->check(CLI::Range(0u, kDraftsMax))
       ->capture_default_str()
       ->group("Drafting");

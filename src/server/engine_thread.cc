@@ -65,11 +65,12 @@ class EngineThread::Reply final : public Listener {
 };
 
 EngineThread::EngineThread(Runtime& runtime, const Vocabulary* vocabulary, EngineOptions options,
-                           std::function<void(const Error&)> report)
+                           const std::function<void(Engine&)>& prepare, EngineThreadHooks hooks)
     : runtime_(runtime),
       engine_(runtime, vocabulary, with_room(options)),
       places_(options.slots + options.queue),
-      report_(std::move(report)) {
+      hooks_(std::move(hooks)) {
+  if (prepare) prepare(engine_);
   current_.slots.resize(options.slots);
   current_.pages = runtime.pool().limits().global_pages - 1;
   publish();
@@ -160,6 +161,7 @@ void EngineThread::run() {
     step();
   }
   require(replies_.empty(), "who is cancelled has heard of it");
+  if (hooks_.ended) hooks_.ended(engine_);
 }
 
 void EngineThread::begin(TicketId ticket, EngineJob job) {
@@ -180,7 +182,7 @@ void EngineThread::step() {
   } else {
     ++current_.failed_steps;
     current_.failure = stepped.error().message;
-    if (report_) report_(stepped.error());
+    if (hooks_.failed) hooks_.failed(stepped.error());
   }
   for (const auto& reply : replies_) {
     if (reply->over()) count(*reply);

@@ -21,12 +21,19 @@ struct EngineJob {
   std::shared_ptr<ReplyQueue> reply;
 };
 
+// What somebody may do on the engine's thread.
+struct EngineThreadHooks {
+  // Hears of a step that failed; what ran then has failed with it, and the thread goes on.
+  std::function<void(const Error&)> failed{};
+  // Behind the last step: what was learnt may be kept.
+  std::function<void(Engine&)> ended{};
+};
+
 class EngineThread {
  public:
-  // `runtime` and `vocabulary` outlive it. `report` hears, on the engine's thread, of steps that
-  // failed; what ran then has failed with them, and the thread goes on.
+  // `runtime` and `vocabulary` outlive it. `prepare` may change the engine before its first step.
   EngineThread(Runtime& runtime, const Vocabulary* vocabulary, EngineOptions options,
-               std::function<void(const Error&)> report = {});
+               const std::function<void(Engine&)>& prepare = {}, EngineThreadHooks hooks = {});
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
@@ -75,7 +82,7 @@ class EngineThread {
   Runtime& runtime_;
   Engine engine_;
   std::uint32_t places_;  // requests that may run or wait
-  std::function<void(const Error&)> report_;
+  EngineThreadHooks hooks_;
 
   mutable std::mutex mutex_;
   std::condition_variable news_;

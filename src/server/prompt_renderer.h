@@ -1,6 +1,7 @@
 // From what a client asks to what the engine is given.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/request.h"
@@ -21,6 +22,7 @@ struct RenderedPrompt {
 
 // What the server does where a request says nothing.
 struct ServingDefaults {
+  std::optional<std::uint64_t> seed{};  // absent: one drawn for each request
   ApiDefaults api{};
   ChatOptions chat{};    // of the model
   DraftLimits drafts{};  // of a round

@@ -121,6 +121,10 @@ void ModelService::generate(const std::shared_ptr<Exchange>& exchange,
                             ApiResult<ApiRequest> request) {
   const ApiKind kind = api_of_path(exchange->request().path);
   if (!request) return refuse(*exchange, kind, request.error());
+  if (!request->has_seed && options_.defaults.seed) {
+    request->has_seed = true;
+    request->sampling.seed = *options_.defaults.seed;
+  }
   auto prompts = renderer_.render(*request);
   if (!prompts) return refuse(*exchange, kind, prompts.error());
   ReplyHead head{.id = next_id(),
