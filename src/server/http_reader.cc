@@ -36,7 +36,7 @@ bool same_word(std::string_view a, std::string_view b) {
 
 class HttpReader::Parser final : public http::basic_parser<true> {
  public:
-  explicit Parser(const HttpLimits& limits) : limits_(&limits) {
+  explicit Parser(const HttpLimits& limits) : limits_(limits) {
     body_limit(limits.body_bytes);
     header_limit(static_cast<std::uint32_t>(limits.head_bytes));
   }
@@ -93,7 +93,7 @@ class HttpReader::Parser final : public http::basic_parser<true> {
   }
   void on_finish_impl(error_code&) override {}
 
-  const HttpLimits* limits_;
+  const HttpLimits limits_;
   std::size_t head_bytes_ = 0;
   std::size_t hosts_ = 0;
   bool has_key_ = false;
@@ -110,7 +110,7 @@ std::size_t HttpReader::Parser::take(std::string_view bytes) {
     fail(code);
   } else if (is_done()) {
     state = State::kDone;
-  } else if (bytes.size() - taken >= limits_->head_bytes) {
+  } else if (bytes.size() - taken >= limits_.head_bytes) {
     fail(400, "The request is not valid HTTP: a chunk's head or the trailer is too long");
   }
   return taken;
@@ -129,10 +129,10 @@ std::size_t HttpReader::Parser::take_head(std::string_view bytes) {
   head_bytes_ += parsed;
   // The base class counts anew whenever its input ends where a field does.
   const bool is_long =
-      head_bytes_ + (is_header_done() ? 0 : bytes.size() - taken) > limits_->head_bytes;
+      head_bytes_ + (is_header_done() ? 0 : bytes.size() - taken) > limits_.head_bytes;
   if (is_long || code == http::error::header_limit) {
     fail(431,
-         fmt::format("The request's header fields are longer than {} bytes", limits_->head_bytes));
+         fmt::format("The request's header fields are longer than {} bytes", limits_.head_bytes));
   } else if (code && code != http::error::need_more) {
     fail(code);
   } else if (is_header_done()) {
@@ -143,7 +143,7 @@ std::size_t HttpReader::Parser::take_head(std::string_view bytes) {
 
 void HttpReader::Parser::fail(const error_code& code) {
   if (code == http::error::body_limit) {
-    fail(413, fmt::format("The request's body is longer than {} bytes", limits_->body_bytes));
+    fail(413, fmt::format("The request's body is longer than {} bytes", limits_.body_bytes));
   } else if (code == http::error::bad_version) {
     fail(505, "The request is not HTTP/1.1 or HTTP/1.0");
   } else {

@@ -266,19 +266,24 @@ TEST(HttpRobust, too_long_a_head_is_refused) {
 TEST(HttpRobust, bodies_of_all_connections_together_are_bounded) {
   HttpOptions options;
   options.limits.bodies_bytes = 100'000;
-  TestService service(say_ok);
+  TestSignal began;
+  std::shared_ptr<Exchange> held;
+  TestService service([&](const std::shared_ptr<Exchange>& exchange) {
+    if (exchange->request().path != "/held") return say_ok(exchange);
+    held = exchange;
+    began.set();
+  });
   const HttpServer server = start_server(options, service);
-  TestClient waiting(server.port()), client(server.port());
-  const std::string whole = post("/", std::string(90'000, 'x'));
-  waiting.send(whole.substr(0, whole.size() - 1));
-  // Until the first has arrived there may be room for the second.
-  TestReply reply = client.ask(post("/", std::string(20'000, 'x')));
-  while (reply.status == 200) reply = client.ask(post("/", std::string(20'000, 'x')));
+  TestClient holding(server.port()), client(server.port());
+  holding.send(post("/held", std::string(90'000, 'x')));
+  ASSERT_TRUE(began.wait());
+  const TestReply reply = client.ask(post("/", std::string(20'000, 'x')));
   EXPECT_EQ(reply.status, 503);
   EXPECT_NE(reply.field("retry-after"), "");
-  EXPECT_EQ(waiting.ask("x").body, "{\"length\": 90000}");
-  TestClient later(server.port());
-  EXPECT_EQ(later.ask(post("/", std::string(90'000, 'x'))).status, 200);
+  held->post([exchange = held] { say_ok(exchange); });
+  held.reset();
+  EXPECT_EQ(holding.read_reply().body, "{\"length\": 90000}");
+  EXPECT_EQ(holding.ask(post("/", std::string(90'000, 'x'))).status, 200);
 }
 
 TEST(HttpRobust, too_many_connections_are_refused_until_one_ends) {
