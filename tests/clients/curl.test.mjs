@@ -15,8 +15,12 @@ before(async () => {
 });
 after(() => server?.stop());
 
-const curl = async (...options) => (await run("curl", ["-sS", "--max-time", "60", ...options])).stdout;
+const curl = async (...options) => {
+  const { stdout } = await run("curl", ["-sS", "--max-time", "60", ...options]);
+  return stdout;
+};
 const json = (value) => ["-H", "Content-Type: application/json", "-d", JSON.stringify(value)];
+const chat = () => `${server.url}/v1/chat/completions`;
 const sum = { messages: [{ role: "user", content: "What is 47 + 58?" }], temperature: 0 };
 
 test("the line that serve prints works as it stands", async () => {
@@ -26,7 +30,7 @@ test("the line that serve prints works as it stands", async () => {
 });
 
 test("a stream ends with [DONE]", async () => {
-  const text = await curl("-N", ...json({ ...sum, stream: true }), `${server.url}/v1/chat/completions`);
+  const text = await curl("-N", ...json({ ...sum, stream: true }), chat());
   assert.match(text, /^data: \{/);
   assert.ok(text.endsWith("data: [DONE]\n\n"));
 });
@@ -44,7 +48,7 @@ test("a large body is taken in chunks, after asking", async () => {
 });
 
 test("old HTTP works", async () => {
-  const text = await curl("-0", "-N", ...json({ ...sum, stream: true }), `${server.url}/v1/chat/completions`);
+  const text = await curl("-0", "-N", ...json({ ...sum, stream: true }), chat());
   assert.ok(text.endsWith("data: [DONE]\n\n"));
 });
 
@@ -53,7 +57,7 @@ test("health, head and a missing page", async () => {
   assert.equal(await status(`${server.url}/health`), "200");
   assert.equal(await status("-I", `${server.url}/health`), "200");
   assert.equal(await status(`${server.url}/nowhere`), "404");
-  assert.equal(await status("-X", "DELETE", `${server.url}/v1/chat/completions`), "405");
+  assert.equal(await status("-X", "DELETE", chat()), "405");
 });
 
 test("metrics are there for Prometheus", async () => {
@@ -68,7 +72,7 @@ test("a stream whose client is killed frees its slot", async () => {
     stream: true,
     ignore_eos: true,
   };
-  const child = spawn("curl", ["-sSN", ...json(endless), `${server.url}/v1/chat/completions`]);
+  const child = spawn("curl", ["-sSN", ...json(endless), chat()]);
   await new Promise((resolve) => child.stdout.once("data", resolve));
   assert.equal(await busySlots(server.url), 1);
   child.kill("SIGKILL");

@@ -68,7 +68,11 @@ test("a stream says what the whole reply says, and its usage at the end", async 
 });
 
 test("a tool is called, and its result told", async () => {
-  const call = await client.chat.completions.create({ ...greedy, messages: please, tools: [music] });
+  const call = await client.chat.completions.create({
+    ...greedy,
+    messages: please,
+    tools: [music],
+  });
   assert.equal(call.choices[0].finish_reason, "tool_calls");
   const [asked] = call.choices[0].message.tool_calls;
   assert.equal(asked.function.name, "play_music");

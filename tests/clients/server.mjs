@@ -8,11 +8,10 @@ const startMs = 60_000;
 
 // Resolves to { url, log, stop } once it listens; rejects with what it said if it does not.
 export async function startServer(...options) {
-  const child = spawn(
-    program,
-    ["serve", "--host", "127.0.0.1", "--port", "0", "-t", "1", "-np", "2", "--seed", "1", ...options],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const quick = ["--host", "127.0.0.1", "--port", "0", "-t", "1", "-np", "2", "--seed", "1"];
+  const child = spawn(program, ["serve", ...quick, ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const exited = once(child, "exit");
   let said = "";
   const url = await new Promise((resolve, reject) => {
