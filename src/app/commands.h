@@ -17,6 +17,7 @@ namespace outrider {
 using Command = std::function<Result<int>()>;
 
 Command add_bench(CLI::App& app);
+Command add_chat(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_inspect(CLI::App& app);

@@ -22,6 +22,7 @@ struct Entry {
 
 constexpr Entry kCommands[] = {
     {"serve", "Serve a model over HTTP: the APIs of OpenAI, Anthropic and llama-server", add_serve},
+    {"chat", "Talk with a model in the terminal", add_chat},
     {"generate", "Complete one prompt, or answer one message", add_generate},
     {"inspect", "Say what a GGUF file holds and whether it can be served", add_inspect},
     {"bench", "Measure how fast a model is read, decoded, drafted and served here", add_bench},
