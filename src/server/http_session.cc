@@ -22,7 +22,6 @@ constexpr int kSocketSendBytes = 128 << 10;
 // How long a connection that was ended waits for the client's end: closing at once would take back
 // the last bytes of a reply from a client that is still sending.
 constexpr auto kLingerTime = 1s;
-constexpr std::size_t kInputSlackBytes = 4096;
 
 }  // namespace
 
