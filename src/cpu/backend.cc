@@ -202,7 +202,7 @@ void CpuBackend::pick_drafts(const Launch<DraftShape>& launch, const View<const 
     const TokenId token = sampler.pick(logits[i], pick, pos, drafted.tokens);
     const bool asked = rule.probabilities || rule.p_min > 0;
     const float chance = asked ? probability(logits[i], token) : 0.0f;
-    if (chance < rule.p_min) return;
+    if (rule.p_min > 0 && draft_confidence(logits[i], token, pick.noise) < rule.p_min) return;
     if (pick.noise == Noise::kDraft) {
       sampler.distribution(logits[i], pick, drafted.tokens,
                            distributions_[seq * kDraftsMax + step]);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "core/random.h"
@@ -20,6 +21,8 @@ struct Script {
   std::uint32_t vocab = 64;
   // The drafter's logits are the target's with this much noise of its own; 0: it is never wrong.
   float drafter_noise = 1.0f;
+  // Logits follow from the last token alone, not from the text: many samples of few distributions.
+  bool forgetful = false;
   std::function<double(std::uint32_t rows)> target_seconds = [](std::uint32_t) { return 1.0; };
   std::function<double(std::uint32_t sequences)> draft_seconds = [](std::uint32_t) { return 0.1; };
 };
@@ -36,7 +39,8 @@ class ScriptedBackend final : public Backend {
 
   double seconds = 0;  // the script's clock
   std::uint64_t target_launches = 0, draft_launches = 0;
-  std::uint32_t rows_last = 0;         // of the last target launch
+  std::uint32_t rows_last = 0;                            // of the last target launch
+  std::set<std::uint32_t> target_buckets, draft_buckets;  // rows and sequences of the plans used
   std::function<bool()> fails_next{};  // a launch that answers true is lost with the device
 
   std::string device() const override { return "script"; }
@@ -44,8 +48,20 @@ class ScriptedBackend final : public Backend {
   std::unique_ptr<DraftRecorder> record(DraftShape) override { return nullptr; }
   Plan<TargetShape> finish(std::unique_ptr<TargetRecorder>) override { return {}; }
   Plan<DraftShape> finish(std::unique_ptr<DraftRecorder>) override { return {}; }
-  Result<void> reserve(const PlanSet<TargetShape>&) override { return {}; }
-  Result<void> reserve(const PlanSet<DraftShape>&) override { return {}; }
+  Result<void> reserve(const PlanSet<TargetShape>& plans) override {
+    const TargetShape most = plans.largest();
+    fingerprints_.reserve(most.rows), kept_.reserve(most.logit_rows);
+    hidden_.reserve(most.logit_rows);
+    logits_.reserve(std::size_t{most.logit_rows} * script_.vocab);
+    static_cast<void>(picks_.restart(StepId(0), most.logit_rows));
+    return {};
+  }
+  Result<void> reserve(const PlanSet<DraftShape>& plans) override {
+    drafted_.reserve(plans.largest().seqs);
+    distributions_.resize(std::size_t{plans.largest().seqs} * kDraftsMax);
+    for (Distribution& one : distributions_) one.entries.reserve(script_.vocab);
+    return {};
+  }
 
   Result<TargetOutput> run(const Launch<TargetShape>& launch) override {
     if (fails_next && fails_next()) return Error{ErrorCode::kDevice, "the device is gone"};
@@ -63,14 +79,16 @@ class ScriptedBackend final : public Backend {
     logits_.resize(count * script_.vocab);
     const std::span<TokenId> picked = picks_.restart(launch.step(), count);
     for (std::uint32_t i = 0; i < count; ++i) {
-      const std::uint64_t fingerprint = fingerprints_[launch.logit_rows()[i]];
+      const std::uint32_t row = launch.logit_rows()[i];
+      const std::uint64_t fingerprint = fingerprints_[row];
       kept_.resize(std::max(kept_.size(), count));
       kept_[i] = fingerprint;
       const auto logits = std::span(logits_).subspan(i * script_.vocab, script_.vocab);
-      fill(fingerprint, logits);
+      fill(known(fingerprint, launch.rows()[row].source.token()), logits);
       picked[i] = sampler_.pick(logits, batch.rule(i), batch.pick_pos(i), batch.drafts_before(i));
     }
     last_step_ = launch.step();
+    target_buckets.insert(launch.plan().shape.rows);
     ++target_launches;
     rows_last = launch.live().rows;
     seconds += script_.target_seconds(launch.live().rows);
@@ -84,12 +102,14 @@ class ScriptedBackend final : public Backend {
     const std::size_t count = launch.live().seqs;
     drafted_.assign(count, Drafted{});
     distributions_.resize(std::max(distributions_.size(), count * kDraftsMax));
-    std::vector<std::uint32_t> drafting(kDraftsMax, 0);
+    drafting_.assign(kDraftsMax, 0);
     draft_logits_.resize(script_.vocab);
-    for (std::size_t i = 0; i < count; ++i) draft(launch, i, drafting);
+    for (std::size_t i = 0; i < count; ++i) draft(launch, i);
     ++draft_launches;
-    for (const std::uint32_t sequences : drafting) {
-      if (sequences > 0) seconds += script_.draft_seconds(sequences);
+    for (const std::uint32_t sequences : drafting_) {
+      if (sequences == 0) continue;
+      seconds += script_.draft_seconds(sequences);
+      draft_buckets.insert(launch.plan(sequences).shape.seqs);
     }
     return DraftOutput{drafted_, {draft_logits_, {1, script_.vocab}}, {hidden_one_, {1, 1}}};
   }
@@ -99,6 +119,13 @@ class ScriptedBackend final : public Backend {
   void write_kv(const KvView&, KvLayerId, std::uint32_t, KvSide, Pos,
                 std::span<const float>) override {}
   void write_hidden(const HiddenRow&, std::span<const float>) override {}
+
+  // The target's logits behind `token`, where the script is forgetful.
+  std::vector<float> logits_behind(TokenId token) const {
+    std::vector<float> logits(script_.vocab);
+    fill(mix(1, token), logits);
+    return logits;
+  }
 
  private:
   static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
@@ -138,6 +165,11 @@ class ScriptedBackend final : public Backend {
     return fingerprint;
   }
 
+  // What a row's logits follow from.
+  std::uint64_t known(std::uint64_t fingerprint, TokenId token) const {
+    return script_.forgetful ? mix(1, token) : fingerprint;
+  }
+
   // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA'14).
   static float uniform(std::uint64_t fingerprint, std::uint64_t index) {
     std::uint64_t z = fingerprint + (index + 1) * 0x9E3779B97F4A7C15u;
@@ -151,8 +183,7 @@ class ScriptedBackend final : public Backend {
     }
   }
 
-  void draft(const Launch<DraftShape>& launch, std::size_t i,
-             std::vector<std::uint32_t>& drafting) {
+  void draft(const Launch<DraftShape>& launch, std::size_t i) {
     const Row& row = launch.rows()[i];
     const DraftRule& rule = launch.rules()[i];
     const HiddenRow& hidden = launch.hidden()[i];
@@ -163,16 +194,17 @@ class ScriptedBackend final : public Backend {
     TokenId token = row.source.token();
     Drafted& drafted = drafted_[i];
     for (std::uint32_t step = 0; step < rule.picks.size(); ++step) {
-      ++drafting[step];
+      ++drafting_[step];
       fingerprint = mix(fingerprint, token);
-      fill(fingerprint, draft_logits_);
+      const std::uint64_t follows_from = known(fingerprint, token);
+      fill(follows_from, draft_logits_);
       for (std::uint32_t t = 0; t < script_.vocab; ++t) {
-        draft_logits_[t] += script_.drafter_noise * 6 * uniform(~fingerprint, t);
+        draft_logits_[t] += script_.drafter_noise * 6 * uniform(~follows_from, t);
       }
       const Pos pos(row.pos.value() + 1 + step);
       token = sampler_.pick(draft_logits_, rule.picks[step], pos, drafted.tokens);
       const float chance = probability(draft_logits_, token);
-      if (chance < rule.p_min) break;
+      if (draft_confidence(draft_logits_, token, rule.picks[step].noise) < rule.p_min) break;
       Distribution& from = distributions_[i * kDraftsMax + step];
       if (rule.picks[step].noise == Noise::kDraft) {
         sampler_.distribution(draft_logits_, rule.picks[step], drafted.tokens, from);
@@ -196,6 +228,7 @@ class ScriptedBackend final : public Backend {
   std::vector<float> logits_, hidden_, draft_logits_;
   std::vector<float> hidden_one_ = {0};
   std::vector<Drafted> drafted_;
+  std::vector<std::uint32_t> drafting_;  // sequences, by draft step
   std::vector<Distribution> distributions_;
 };
 

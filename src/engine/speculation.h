@@ -15,7 +15,7 @@ namespace outrider {
 struct DraftLimits {
   std::uint32_t n_min = 0;  // equal to n_max: always so many
   std::uint32_t n_max = 8;  // at most kDraftsMax; 0: no drafts
-  float p_min = 0;          // a draft less likely than this to the drafter is not verified
+  float p_min = 0;          // a draft of less confidence (draft_confidence) is not verified
 };
 
 // How often drafts stand, by their place in the round: the chance that one does, given that those

@@ -101,6 +101,10 @@ float probability(std::span<const float> logits, TokenId token) {
   return static_cast<float>(std::exp(softmax(logits).log_probability(logit)));
 }
 
+float draft_confidence(std::span<const float> logits, TokenId draft, Noise noise) {
+  return probability(logits, noise == Noise::kDraft ? most_likely(logits) : draft);
+}
+
 float log_probability(std::span<const float> logits, TokenId token) {
   const float logit = logit_of(logits, token);
   return static_cast<float>(softmax(logits).log_probability(logit));

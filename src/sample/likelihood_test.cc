@@ -80,5 +80,15 @@ TEST(MostLikely, ties_go_to_the_lowest_ids_and_what_cannot_be_is_left_out) {
   EXPECT_EQ(out[0].log_probability, 0.0f);
 }
 
+TEST(Likelihood, confidence_does_not_depend_on_what_was_drawn_for_rejection) {
+  const std::vector<float> logits = {1, 3, 2};
+  for (const std::uint32_t draft : {0u, 1u, 2u}) {
+    EXPECT_EQ(draft_confidence(logits, TokenId(draft), Noise::kShared),
+              probability(logits, TokenId(draft)));
+    EXPECT_EQ(draft_confidence(logits, TokenId(draft), Noise::kDraft),
+              probability(logits, TokenId(1)));
+  }
+}
+
 }  // namespace
 }  // namespace outrider

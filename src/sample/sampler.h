@@ -53,6 +53,11 @@ class Sampler {
 // Probability of `token` under softmax(logits), over the full distribution.
 float probability(std::span<const float> logits, TokenId token);
 
+// What decides whether a draft is proposed: its probability over the drafter's full distribution.
+// Where drafts are drawn for rejection it is the likeliest token's instead: to leave out what was
+// drawn because it was drawn would bend the distribution of what is sampled in its place.
+float draft_confidence(std::span<const float> logits, TokenId draft, Noise noise);
+
 struct TokenLogProb {
   TokenId token;
   float log_probability;  // natural logarithm, of softmax(logits) unfiltered
