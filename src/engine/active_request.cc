@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sample/best.h"
+
 namespace outrider {
 
 ActiveRequest::ActiveRequest(RequestId id, Request request, Listener& listener,
@@ -21,7 +23,9 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, Listener& listener,
   news_.reserve(kDraftsMax + 1);
   if (request_.logprobs) {
     alternatives_.resize(kDraftsMax + 1);
-    for (auto& places : alternatives_) places.reserve(*request_.logprobs + 1);
+    for (auto& places : alternatives_) {
+      places.reserve(room_to_keep_best(setting.vocab, *request_.logprobs));
+    }
   }
   if (request_.constraint.any()) constraint_.emplace(request_.constraint, setting.vocab);
   if (!request_.stop.empty()) {

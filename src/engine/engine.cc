@@ -38,6 +38,8 @@ Engine::Engine(Runtime& runtime, const Vocabulary* vocabulary, EngineOptions opt
   candidates_.reserve(options_.slots);
   candidate_turns_.reserve(options_.slots);
   drafting_.reserve(kDraftsMax);
+  draft_batch_.reserve({options_.slots});
+  batch_.reserve({runtime.options().chunk_rows, runtime.options().logit_rows});
 }
 
 Engine::~Engine() = default;
@@ -157,6 +159,27 @@ void Engine::finish(ActiveRequest& conversation) {
                                [&](const auto& c) { return c.get() == &conversation; });
   require(at != running_.end(), "a conversation that runs is among those that run");
   running_.erase(at);
+}
+
+bool Engine::pages_add_up() const {
+  const KvPool& pool = runtime_.pool();
+  const std::uint32_t pages[kKvGroups] = {pool.limits().global_pages, pool.limits().sliding_pages};
+  for (const KvGroup group : {KvGroup::kGlobal, KvGroup::kSliding}) {
+    std::vector<std::uint32_t> holders(pages[static_cast<std::size_t>(group)], 0);
+    for (const auto& conversation : running_) {
+      for (const PageId page : conversation->sequence().view().pages(group)) {
+        if (page != KvPool::padding_page()) ++holders[page.value()];
+      }
+    }
+    std::uint32_t free = 0;
+    for (std::uint32_t i = 1; i < holders.size(); ++i) {
+      holders[i] += cache_.holders(group, PageId(i));
+      if (holders[i] != pool.references(group, PageId(i))) return false;
+      if (holders[i] == 0) ++free;
+    }
+    if (free != pool.free_pages(group)) return false;
+  }
+  return true;
 }
 
 void Engine::fail_all(const Error& error) {

@@ -63,6 +63,9 @@ class Engine {
   const EngineCounters& counters() const { return counters_; }
   Speculation& speculation() { return speculation_; }
   const PrefixCache& prefix_cache() const { return cache_; }
+  // Between steps: whether each page is held by exactly the running sequences and checkpoints that
+  // name it, so that none is lost or given away too early. For tests: walks all pages.
+  bool pages_add_up() const;
 
  private:
   // One conversation's part in a step.

@@ -157,17 +157,18 @@ std::optional<KvAppend> Engine::room_for(Turn& turn, std::uint32_t rows) {
       rows -= drafts;
       continue;
     }
-    if (pause_one_for(who)) continue;
-    if (running_.size() == 1) {
-      // Its own checkpoints free no page, but while they hold its last one it has to be copied.
-      if (cache_.counts().checkpoints > 0) {
-        cache_.clear();
-        continue;
-      }
-      who.fail(room.error(), now());
-      turn.who = nullptr;
-      finish(who);
+    if (running_.size() > 1) {
+      if (pause_one_for(who)) continue;
+      return std::nullopt;
     }
+    // Its own checkpoints free no page, but while they hold its last one it has to be copied.
+    if (cache_.counts().checkpoints > 0) {
+      cache_.clear();
+      continue;
+    }
+    who.fail(room.error(), now());
+    turn.who = nullptr;
+    finish(who);
     return std::nullopt;
   }
 }
@@ -188,7 +189,6 @@ bool Engine::pause_one_for(const ActiveRequest& needy) {
       std::find_if(turns_.begin(), turns_.end(), [&](const Turn& t) { return t.who == &youngest; });
   const bool in_launch = turn != turns_.end() && (turn->pending || turn->chunk);
   if (in_launch) return false;
-  if (&youngest == &needy && running_.size() == 1) return false;
   const bool itself = &youngest == &needy;
   if (turn != turns_.end()) turn->who = nullptr;
   youngest.stop_running();

@@ -7,77 +7,10 @@
 #include <map>
 #include <random>
 
-#include "engine/scripted_test_backend.h"
+#include "engine/engine_test_harness.h"
 
 namespace outrider {
 namespace {
-
-struct Heard final : Listener {
-  std::vector<TokenId> tokens;
-  std::optional<Finish> finish;
-  bool listens = true;
-  bool on_tokens(std::span<const GeneratedToken> news) override {
-    EXPECT_FALSE(finish.has_value()) << "nothing comes after the finish";
-    for (const GeneratedToken& token : news) tokens.push_back(token.token);
-    return listens;
-  }
-  void on_finish(const Finish& how) override {
-    EXPECT_FALSE(finish.has_value());
-    finish = how;
-  }
-};
-
-Request request(std::uint32_t seed, std::uint32_t prompt, std::uint32_t tokens) {
-  Request r{.prompt = {}, .tokens_max = tokens};
-  for (std::uint32_t i = 0; i < prompt; ++i) {
-    r.prompt.push_back(TokenId(philox_at(seed, i)[0] % 64));
-  }
-  r.sampling.seed = seed;
-  return r;
-}
-
-RuntimeOptions options_for(std::uint32_t slots, std::uint32_t context = 512) {
-  return {.context = context, .sequences = slots, .chunk_rows = 64, .logit_rows = 32};
-}
-
-struct Harness {
-  explicit Harness(std::uint32_t slots, const Script& script = {},
-                   EngineOptions engine_options = {}, std::uint32_t context = 512)
-      : over(scripted(script, options_for(slots, context))) {
-    engine_options.slots = slots;
-    engine_options.clock = [this] { return over.backend->seconds; };
-    engine.emplace(*over.runtime, nullptr, engine_options);
-  }
-  Heard& ask(Request r) {
-    heard.push_back(std::make_unique<Heard>());
-    const auto id = engine->submit(std::move(r), *heard.back());
-    EXPECT_TRUE(id.has_value()) << (id ? "" : id.error().message);
-    if (id) ids.push_back(*id);
-    return *heard.back();
-  }
-  void step() {
-    const auto stepped = engine->step();
-    ASSERT_TRUE(stepped.has_value());
-  }
-  void finish() {
-    for (int steps = 0; !engine->idle(); ++steps) {
-      ASSERT_LT(steps, 100000) << "the engine comes to an end";
-      step();
-    }
-  }
-  ScriptedRuntime over;
-  std::optional<Engine> engine;
-  std::vector<std::unique_ptr<Heard>> heard;
-  std::vector<RequestId> ids;
-};
-
-std::vector<TokenId> alone(Request r) {
-  Harness harness(1);
-  r.drafts = {.n_min = 0, .n_max = 0};
-  const Heard& heard = harness.ask(std::move(r));
-  harness.finish();
-  return heard.tokens;
-}
 
 TEST(Engine, a_request_is_answered_and_its_pages_come_back) {
   Harness h(2);
@@ -281,8 +214,6 @@ TEST(Engine, cancelled_and_unheard_requests_give_their_slot_back_at_once) {
   EXPECT_TRUE(h.heard[1]->tokens.empty());
   EXPECT_EQ(last.tokens, alone(request(3, 10, 5)));
 }
-
-constexpr std::uint64_t kScriptedPage = 2048;  // bytes, in either group
 
 // A pool for two contexts and four slots that want one each: the youngest make way and come back.
 TEST(Engine, a_full_pool_pauses_the_youngest_and_loses_nobody) {

@@ -65,6 +65,10 @@ class PrefixCache {
 
   // Pages that only checkpoints hold: as good as free.
   std::uint32_t reclaimable_pages(KvGroup group) const;
+  // How many checkpoints hold a page.
+  std::uint32_t holders(KvGroup group, PageId page) const {
+    return of(group).holders[page.value()];
+  }
   // Pages that checkpoints hold, alone or with sequences.
   std::uint32_t held_pages(KvGroup group) const { return of(group).pages; }
   const PrefixCacheCounts& counts() const { return counts_; }

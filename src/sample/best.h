@@ -38,10 +38,14 @@ inline bool any_above(std::span<const float> block, float least) {
   return above != 0;
 }
 
+// Entries that keep_best has at hand at once.
+inline std::size_t room_to_keep_best(std::size_t logits, std::size_t count) {
+  return std::min(logits, 2 * count + kLogitBlock);
+}
+
 // Leaves in `kept` the `count` best tokens with their logits, in no order, never one of minus
 // infinity. Once there are enough, a block of logits is looked at closely only where one of them is
-// better than the worst that is kept. Allocates nothing where `kept` has room for
-// min(logits, 2 * count + kLogitBlock).
+// better than the worst that is kept. Allocates nothing where `kept` has room_to_keep_best.
 template <class Entry>
 void keep_best(std::span<const float> logits, std::size_t count, std::vector<Entry>& kept) {
   kept.clear();
@@ -51,7 +55,7 @@ void keep_best(std::span<const float> logits, std::size_t count, std::vector<Ent
     std::nth_element(kept.begin(), end - 1, kept.end(), kBetter);
     kept.erase(end, kept.end());
   };
-  const std::size_t room = std::min(logits.size(), 2 * count + kLogitBlock);
+  const std::size_t room = room_to_keep_best(logits.size(), count);
   kept.reserve(room);
   float least = -std::numeric_limits<float>::infinity();  // no logit up to here is among the best
   for (std::size_t begin = 0; begin < logits.size(); begin += kLogitBlock) {

@@ -31,6 +31,14 @@ Judgement Pending::judge(const Picks& picks) && {
   return {sequence, stand, chosen[stand], HiddenRow(picks.step(), first_logit_row_ + stand)};
 }
 
+void TargetBatch::reserve(TargetShape most) {
+  rows_.reserve(most.rows);
+  copies_.reserve(std::size_t{most.rows} * kKvGroups);  // every row may be a sequence of its own
+  logit_rows_.reserve(most.logit_rows);
+  picks_.reserve(most.logit_rows);
+  drafts_.reserve(most.logit_rows);
+}
+
 void TargetBatch::restart(StepId step) {
   step_ = step;
   rows_.clear();

@@ -119,6 +119,8 @@ class TargetBatch {
   TargetBatch(const TargetBatch&) = delete;  // stays put: what it handed out points into it
   TargetBatch& operator=(const TargetBatch&) = delete;
 
+  // Storage for batches up to this shape, so that filling them takes none.
+  void reserve(TargetShape most);
   // An empty batch again, for another step; storage is kept.
   void restart(StepId step);
 
@@ -189,8 +191,8 @@ inline constexpr std::uint32_t kDraftsMax = 16;  // drafts of one sequence in on
 // How one sequence drafts in a round. Everything borrowed is borrowed until the launch has run.
 struct DraftRule {
   std::span<const PickRule> picks;  // one per draft, so also the most drafts: 1 to kDraftsMax
-  float p_min = 0;                  // a draft less likely than this to the drafter, over its full
-                                    // distribution, is not proposed and ends the round
+  float p_min = 0;                  // a draft of less confidence (draft_confidence) than this is
+                                    // not proposed and ends the round
   std::span<const TokenId> ends{};  // proposed, and the last
   bool probabilities = false;       // wanted even where p_min does not need them
 };
@@ -203,6 +205,10 @@ class DraftBatch {  // reads KV and never writes it
   DraftBatch(const DraftBatch&) = delete;
   DraftBatch& operator=(const DraftBatch&) = delete;
 
+  // Storage for rounds up to this shape.
+  void reserve(DraftShape most) {
+    rows_.reserve(most.seqs), hidden_.reserve(most.seqs), rules_.reserve(most.seqs);
+  }
   // An empty round again; storage is kept.
   void restart() { rows_.clear(), hidden_.clear(), rules_.clear(); }
 
