@@ -92,9 +92,15 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
 
 void CostCurve::learn(std::uint32_t rows, double error) {
   constexpr double kLevelShare = 0.05, kShapeShare = 0.025;
-  constexpr double kWorst = 0.7;  // one launch that was interrupted is not believed
+  // A launch that was interrupted is not believed: it counts as somewhat slow, a size's first ones
+  // as slower, since what they are compared with is only hoped.
+  constexpr double kWorst = 0.7, kWorstFirst = 1.4;
   const std::size_t index = knot_of(rows);
   Knot& knot = knots_[index];
+  if (seen_ > 0) {
+    const double worst = knot.count < kBelieved ? kWorstFirst : kWorst;
+    error = std::clamp(error, knot.count < kBelieved ? -HUGE_VAL : -worst, worst);
+  }
   if (knot.count == 0) {
     // Set so that this very size would have been expected to take what it took.
     const double expected = seconds(rows) * prior(rows_of(index)) / prior(rows);
@@ -103,7 +109,6 @@ void CostCurve::learn(std::uint32_t rows, double error) {
     knot.count = 1;
     return;
   }
-  if (knot.count >= kBelieved) error = std::clamp(error, -kWorst, kWorst);
   const double share = std::max(kShapeShare, 1.0 / (knot.count + 1));
   level_ += kLevelShare * error;
   knot.shape += share * (1 - kLevelShare) * error;

@@ -13,6 +13,7 @@ constexpr double kPriorWeight = 8;         // rounds that others' experience cou
 constexpr double kWorthIt = 1.005;         // gains below this are noise
 constexpr std::uint32_t kProbeAfter = 16;  // tokens without drafts before one is tried again
 constexpr double kProbeShare = 0.01;       // of all time that such tries may cost
+constexpr double kProbeWorst = 2;          // times a launch without it that one can cost
 
 }  // namespace
 
@@ -93,28 +94,42 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
   return lengths_;
 }
 
-// A sequence that has not drafted for long tries one draft, as long as such tries stay cheap.
+// A sequence that has not drafted for long tries one draft, as long as such tries stay cheap. They
+// are paid for when it is known what they cost: costs that are wrong must not forbid the tries that
+// would put them right.
 void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_t rows,
                         std::uint32_t room) {
-  if (room == 0) return;
+  unprobed_rows_ = 0;
+  if (room == 0 || probe_seconds_ > kProbeShare * total_seconds_) return;
   for (std::uint32_t c = 0; c < candidates.size(); ++c) {
     const DraftCandidate& candidate = candidates[c];
     if (lengths_[c] > 0 || std::min(candidate.most, candidate.limits.n_max) == 0) continue;
     if (candidate.since_draft < kProbeAfter) continue;
-    const double extra = target_.seconds(rows + 1) - target_.seconds(rows) + drafter_.seconds(1);
-    if (probe_seconds_ + extra > kProbeShare * total_seconds_) return;
-    probe_seconds_ += extra;
     lengths_[c] = 1;
+    unprobed_rows_ = rows;
     return;
   }
 }
 
+void Speculation::pay_for_probe(double seconds) {
+  const double without = target_.seconds(unprobed_rows_);
+  // What an interruption took is not the try's fault.
+  probe_seconds_ += std::clamp(seconds - without, 0.0, kProbeWorst * without);
+  probe_seconds_ += std::min(drafter_.seconds(1), without);
+  unprobed_rows_ = 0;
+}
+
 void Speculation::drafted(std::span<const std::uint32_t> sequences_per_step, double seconds) {
-  drafter_.measured(sequences_per_step, seconds);
+  // A drafter is smaller than its target: a round that took longer than as many launches of that
+  // was interrupted.
+  double most = 0;
+  for (const std::uint32_t sequences : sequences_per_step) most += target_.seconds(sequences);
+  drafter_.measured(sequences_per_step, std::min(seconds, most));
   total_seconds_ += seconds;
 }
 
 void Speculation::verified(std::uint32_t rows, double seconds) {
+  if (unprobed_rows_ > 0) pay_for_probe(seconds);
   target_.measured(rows, seconds);
   total_seconds_ += seconds;
 }

@@ -68,10 +68,13 @@ class Speculation {
   // Seconds of a step with these draft rows.
   double cost(std::uint32_t rows) const;
   void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room);
+  void pay_for_probe(double seconds);
 
   CostCurve target_, drafter_;
   Acceptance all_;
-  double total_seconds_ = 0, probe_seconds_ = 0;
+  double total_seconds_ = 0;
+  double probe_seconds_ = 0;         // what tries have cost
+  std::uint32_t unprobed_rows_ = 0;  // of the step in progress, but for its try; 0: it has none
   std::vector<Option> options_;
   std::vector<std::uint32_t> lengths_;
   std::array<std::uint32_t, kDraftsMax> drafting_{};  // sequences, by draft step

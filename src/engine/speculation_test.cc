@@ -96,5 +96,31 @@ TEST(Speculation, finds_its_way_back_when_drafts_begin_to_stand) {
   EXPECT_GT(drafted_late, 1000u);
 }
 
+// A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
+// as it takes. Counts the drafts of the tokens 500 to 1000.
+TEST(Speculation, launches_interrupted_at_the_start_do_not_end_drafting) {
+  for (std::uint32_t interrupted = 1; interrupted <= 3; ++interrupted) {
+    Speculation speculation(1);
+    Acceptance own;
+    std::uint32_t since = 0, tokens = 0, late = 0, launches = 0;
+    while (tokens < 1000) {
+      const DraftCandidate candidate{&own, {}, 100, since};
+      const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
+      const bool slow = length > 0 && launches++ < interrupted;
+      if (length > 0) {
+        const std::vector<std::uint32_t> steps(length, 1);
+        speculation.drafted(steps, (slow ? 10.0 : 0.1) * length);
+        own.judged(length, length);
+        speculation.judged(length, length);
+      }
+      since = length > 0 ? 0 : since + 1;
+      speculation.verified(1 + length, (slow ? 100.0 : 1.0) * (1 + 0.05 * length));
+      tokens += 1 + length;
+      if (tokens > 500) late += length;
+    }
+    EXPECT_GT(late, 300u) << interrupted << " interrupted";
+  }
+}
+
 }  // namespace
 }  // namespace outrider
