@@ -15,6 +15,7 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 constexpr std::size_t kIdBytesMax = 128;
+constexpr std::size_t kLastChunkBytes = 5;  // 0, two line ends
 
 // Visible ASCII only: it is repeated in a header field and in logs.
 bool is_sane_id(std::string_view id) {
@@ -103,6 +104,9 @@ class HttpReader::Parser final : public http::basic_parser<true> {
 std::size_t HttpReader::Parser::take(std::string_view bytes) {
   if (state == State::kHead) return take_head(bytes);
   if (state != State::kBody) return 0;
+  // Beast insists that a last chunk it is shown again has five bytes. No chunked body ends in
+  // fewer.
+  if (chunked() && bytes.size() < kLastChunkBytes) return 0;
   eager(true);
   error_code code;
   const std::size_t taken = put({bytes.data(), bytes.size()}, code);

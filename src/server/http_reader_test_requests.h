@@ -18,6 +18,7 @@ inline std::vector<std::string> sample_requests() {
       "Authorization: Bearer key\r\nContent-Length: 2\r\n\r\n{}",
       "OPTIONS /v1/responses HTTP/1.1\r\nHost: h\r\nOrigin: http://page\r\n"
       "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: a, b\r\n\r\n",
+      "POST /empty HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "DELETE /x HTTP/1.1\r\nHost: h\r\nA: folded\r\n  line\r\nContent-Length: 0\r\n\r\n",
   };
 }
