@@ -192,10 +192,10 @@ TEST(HttpReader, long_bodies_are_refused_when_they_are_announced) {
   EXPECT_EQ(status_of(head + "Content-Length: 18446744073709551616\r\n\r\n", limits), 400);
   EXPECT_EQ(status_of(head + "Content-Length: 100\r\n\r\n", limits), 0);
   const std::string chunked = head + "Transfer-Encoding: chunked\r\n\r\n";
-  EXPECT_EQ(status_of(chunked + "65\r\n", limits), 413);
+  EXPECT_EQ(status_of(chunked + "65\r\naa", limits), 413);
   const std::string part = "32\r\n" + std::string(50, 'a') + "\r\n";
   EXPECT_EQ(status_of(chunked + part + part, limits), 0);
-  EXPECT_EQ(status_of(chunked + part + part + "1\r\n", limits), 413);
+  EXPECT_EQ(status_of(chunked + part + part + "1\r\naa", limits), 413);
 }
 
 TEST(HttpReader, endless_chunk_extensions_and_trailers_are_refused) {
