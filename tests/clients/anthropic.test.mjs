@@ -124,7 +124,7 @@ test("a stream that is aborted frees its slot", async () => {
 });
 
 test("a key is asked for where one is set", async () => {
-  const locked = await startServer("--api-key", "the-key");
+  const locked = await startServer({ options: ["--api-key", "the-key"] });
   const request = { ...greedy, messages: sum };
   const known = new Anthropic({ baseURL: locked.url, apiKey: "the-key", maxRetries: 0 });
   assert.match(textOf(await known.messages.create(request)), /105/);

@@ -6,12 +6,15 @@ import { once } from "node:events";
 const program = process.env.OUTRIDER;
 const startMs = 60_000;
 
-// Resolves to { url, log, stop } once it listens; rejects with what it said if it does not.
-export async function startServer(...options) {
-  const quick = ["--host", "127.0.0.1", "--port", "0", "-t", "1", "-np", "2", "--seed", "1"];
-  const child = spawn(program, ["serve", ...quick, ...options], {
+// Resolves to { url, pid, log, kill, stop } once it listens; rejects with what it said if it does
+// not.
+export async function startServer({ slots = 2, port = 0, options = [] } = {}) {
+  const place = ["--host", "127.0.0.1", "--port", port, "-t", "1", "-np", slots, "--seed", "1"];
+  const child = spawn(program, ["serve", ...place.map(String), ...options], {
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const end = () => child.kill("SIGKILL");
+  process.on("exit", end);
   const exited = once(child, "exit");
   let said = "";
   const url = await new Promise((resolve, reject) => {
@@ -30,10 +33,15 @@ export async function startServer(...options) {
       reject(new Error(`${program} ended with ${code}:\n${said}`));
     });
   });
-  process.on("exit", () => child.kill("SIGKILL"));
+  exited.finally(() => process.off("exit", end));
   return {
     url,
+    pid: child.pid,
     log: () => said,
+    async kill() {
+      child.kill("SIGKILL");
+      await exited;
+    },
     // A clean end is part of every test.
     async stop() {
       child.kill("SIGTERM");
@@ -45,7 +53,7 @@ export async function startServer(...options) {
 }
 
 // Until `holds` does; throws after `ms`.
-export async function eventually(holds, ms = 3_000) {
+export async function eventually(holds, ms = 5_000) {
   const end = Date.now() + ms;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`still not so after ${ms} ms: ${holds}`);
