@@ -91,7 +91,9 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
 }
 
 void CostCurve::learn(std::uint32_t rows, double error) {
-  constexpr double kLevelShare = 0.05, kShapeShare = 0.025;
+  // Of an error that one size shows while the others rest, the level takes ten parts of eleven: a
+  // machine that slows down must not look like a size that became dear.
+  constexpr double kLevelShare = 0.05, kShapeShare = 0.005;
   // A launch that was interrupted is not believed: it counts as somewhat slow, a size's first ones
   // as slower, since what they are compared with is only hoped.
   constexpr double kWorst = 0.7, kWorstFirst = 1.4;

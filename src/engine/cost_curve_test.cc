@@ -63,8 +63,8 @@ TEST(CostCurve, a_machine_that_slows_down_is_followed_at_every_size_at_once) {
     for (const std::uint32_t rows : {1u, 4u, 16u}) curve.measured(rows, truth(rows));
   }
   for (int i = 0; i < 60; ++i) curve.measured(1, 2 * truth(1));  // only one size runs meanwhile
-  EXPECT_NEAR(curve.seconds(16) / curve.seconds(1) / (truth(16) / truth(1)), 1, 0.45);
-  EXPECT_GT(curve.seconds(16), 1.2 * truth(16));
+  EXPECT_NEAR(curve.seconds(16) / curve.seconds(1) / (truth(16) / truth(1)), 1, 0.15);
+  EXPECT_GT(curve.seconds(16), 1.5 * truth(16));
 }
 
 TEST(CostCurve, one_launch_that_was_interrupted_is_not_believed) {
@@ -76,7 +76,7 @@ TEST(CostCurve, one_launch_that_was_interrupted_is_not_believed) {
 
 TEST(CostCurve, launches_timed_together_are_told_apart_by_their_other_measurements) {
   CostCurve curve;
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const std::uint32_t both[] = {4, 1};
     curve.measured(both, truth(4) + truth(1));
     curve.measured(1, truth(1));
