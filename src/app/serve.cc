@@ -46,6 +46,17 @@ void say_what_is_served(Serving& serving, const HttpServer& server, const ServeO
   std::fflush(stdout);
 }
 
+// At the port that was named, or else at the first free one of a few.
+Result<HttpServer> start_server(ServeOptions& options, Service& service) {
+  constexpr std::uint16_t kTries = 20;
+  for (std::uint16_t tries = 1; !options.has_port && tries < kTries; ++tries) {
+    auto server = HttpServer::start(options.http, service);
+    if (server) return server;
+    ++options.http.port;
+  }
+  return HttpServer::start(options.http, service);
+}
+
 Result<int> run(ServeOptions& options) {
   if (auto settled = settle_serve_options(options); !settled) return settled.error();
   say_what_is_passed_over(options.llama);
@@ -68,7 +79,7 @@ Result<int> run(ServeOptions& options) {
     fmt::print("{}", *report);
     return 0;
   }
-  auto server = HttpServer::start(options.http, (*serving)->service());
+  auto server = start_server(options, (*serving)->service());
   if (!server) return server.error();
   say_what_is_served(**serving, *server, options);
   if (!server->is_loopback() && options.http.api_keys.empty()) {
@@ -86,6 +97,7 @@ Command add_serve(CLI::App& app) {
   add_serve_options(app, *options);
   return [options, &app] {
     options->has_seed = app.count("--seed") > 0;
+    options->has_port = app.count("--port") > 0;
     return run(*options);
   };
 }

@@ -13,12 +13,12 @@ constexpr const char* kServer = "Server";
 
 void add_network_options(CLI::App& app, ServeOptions& o) {
   HttpOptions& http = o.http;
-  http.port = 8080;
+  http.port = kFirstPort;
   app.add_option("--host", http.address, "Address to listen at; 0.0.0.0: every network")
       ->capture_default_str()
       ->group(kServer);
-  app.add_option("--port", http.port, "Port to listen at; 0: any free one")
-      ->capture_default_str()
+  app.add_option("--port", http.port,
+                 "Port to listen at; 0: any free one (default: the first free one from 8080 on)")
       ->group(kServer);
   app.add_option("--api-key", http.api_keys, "Key that requests must bring; several by commas")
       ->delimiter(',')

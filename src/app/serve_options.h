@@ -16,6 +16,8 @@ class App;
 
 namespace outrider {
 
+inline constexpr std::uint16_t kFirstPort = 8080;
+
 struct ServeOptions {
   ModelOptions model;
   SamplingParams sampling;  // of requests that say nothing
@@ -23,6 +25,7 @@ struct ServeOptions {
   bool thinking = false;    // likewise
   DraftOptions drafts;
   HttpOptions http;
+  bool has_port = false;  // else the first free one from 8080 on
   std::uint32_t slots = 4;
   std::uint32_t queue = 256;
   std::string alias;

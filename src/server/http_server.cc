@@ -164,8 +164,8 @@ void HttpListener::take(tcp::socket socket) {
 void HttpListener::wait_for_signal() {
   signals_.async_wait([self = shared_from_this()](const error_code& code, int) {
     if (code) return;
+    self->wait_for_signal();  // first: a server without connections ends at once, and the wait too
     self->stop_here();
-    self->wait_for_signal();
   });
 }
 

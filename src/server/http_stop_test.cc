@@ -142,5 +142,14 @@ TEST(HttpStop, signals_stop_it) {
   server.wait();
 }
 
+TEST(HttpStop, a_signal_ends_a_server_that_nobody_uses) {
+  HttpOptions options;
+  options.stops_on_signals = true;
+  TestService service([](const auto&) {});
+  HttpServer server = start_server(options, service);
+  std::raise(SIGTERM);
+  server.wait();
+}
+
 }  // namespace
 }  // namespace outrider
