@@ -214,6 +214,7 @@ TEST(AccessLog, each_request_is_one_line_without_bodies_and_keys) {
     TestClient client(server.port());
     const std::string key = "Authorization: Bearer the-key\r\n";
     client.ask(post("/one?secret=1", "the-body", "X-Request-Id: id-1\r\n" + key));
+    client.ask("OPTIONS * HTTP/1.1\r\nHost: h\r\nX-Request-Id: id-3\r\n\r\n");
     client.ask(get("/two", "x-api-key: wrong-key\r\nX-Request-Id: id-2\r\n"));
     client.ask("nonsense\r\n\r\n");
     client.read_to_end();
@@ -222,9 +223,10 @@ TEST(AccessLog, each_request_is_one_line_without_bodies_and_keys) {
     server.wait();
   }
   const std::string log = file.text();
-  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 3) << log;
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 4) << log;
   EXPECT_NE(log.find(" id-1 127.0.0.1 POST /one 200 2 B "), std::string::npos) << log;
   EXPECT_NE(log.find(" id-2 127.0.0.1 GET /two 401 "), std::string::npos) << log;
+  EXPECT_NE(log.find(" id-3 127.0.0.1 OPTIONS * 204 0 B "), std::string::npos) << log;
   EXPECT_NE(log.find(" 127.0.0.1 - - 400 "), std::string::npos) << log;
   for (const char* word : {"key", "body", "secret"}) EXPECT_EQ(log.find(word), std::string::npos);
 }

@@ -63,6 +63,7 @@ bool HttpSession::admit() {
 
 // A page of an origin that is not allowed gets a reply without permission in it.
 void HttpSession::preflight() {
+  answer_.entry.status = 204;
   HttpReplyHead head = reply_head(204);
   if (!answer_.cors_origin.empty()) {
     head.fields.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
