@@ -103,7 +103,11 @@ TEST(Executable, knows_its_build_and_where_it_lies) {
 // A root folder that holds what the system would say.
 class MemoryOf : public testing::Test {
  protected:
-  MemoryOf() : root_(std::filesystem::path(testing::TempDir()) / "memory_of") {
+  // Each test its own: they may run at the same time.
+  MemoryOf()
+      : root_(std::filesystem::path(testing::TempDir()) /
+              (std::string("memory_of_") +
+               testing::UnitTest::GetInstance()->current_test_info()->name())) {
     std::filesystem::remove_all(root_);
   }
   ~MemoryOf() override { std::filesystem::remove_all(root_); }

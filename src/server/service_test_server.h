@@ -76,6 +76,12 @@ class FakeExchange final : public Exchange {
     if (const auto work = std::exchange(on_gone_, nullptr)) work();
   }
 
+  // Work that nobody waited for holds the exchange that it waits in.
+  void forget_work() {
+    const std::lock_guard lock(mutex_);
+    work_.clear();
+  }
+
   int status = 200;
   std::string body, content_type;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -109,7 +115,10 @@ struct TestServer {
                               .drafts = {.n_min = 3, .n_max = 3}},
                  .limits = limits}) {}
 
-  ~TestServer() { engine->stop(); }
+  ~TestServer() {
+    engine->stop();
+    for (const auto& exchange : asked) exchange->forget_work();
+  }
 
   std::shared_ptr<FakeExchange> ask(std::string method, std::string path, std::string body = {}) {
     auto exchange = std::make_shared<FakeExchange>(HttpRequest{.method = std::move(method),
@@ -117,6 +126,7 @@ struct TestServer {
                                                                .query = {},
                                                                .body = std::move(body),
                                                                .id = "request-1"});
+    asked.push_back(exchange);
     service.handle(exchange);
     return exchange;
   }
@@ -160,6 +170,7 @@ struct TestServer {
   std::shared_ptr<EngineThread> engine;
   EngineHandle handle;
   ModelService service;
+  std::vector<std::shared_ptr<FakeExchange>> asked{};
 };
 
 // The trained pair, computing with one thread.
