@@ -189,7 +189,34 @@ void Engine::fail_all(const Error& error) {
     ++counters_.finished;
   }
   running_.clear();
+  lost_in_a_row_ = 0;
+}
+
+// In front of who waits already, the oldest first.
+void Engine::pause_all() {
+  for (; !running_.empty(); running_.pop_back()) {
+    running_.back()->stop_running();
+    waiting_.push_front(std::move(running_.back()));
+  }
+}
+
+// A launch failed, and nothing that the device held is to be trusted.
+Result<void> Engine::recover(const Error& error) {
+  constexpr std::uint32_t kLostMost = 3;
+  turns_.clear();
   cache_.clear();
+  ++counters_.devices_lost;
+  if (++lost_in_a_row_ < kLostMost) {
+    if (auto reopened = runtime_.reopen(); reopened) {
+      pause_all();
+      return {};
+    } else {
+      fail_all({ErrorCode::kDevice, error.message + ", and then " + reopened.error().message});
+      return reopened;
+    }
+  }
+  fail_all(error);
+  return error;
 }
 
 Result<void> Engine::step() {
@@ -197,15 +224,12 @@ Result<void> Engine::step() {
   admit();
   plan();
   if (turns_.empty()) return {};
-  if (auto drafted = draft(); !drafted) {
-    fail_all(drafted.error());
-    return drafted;
-  }
+  if (auto drafted = draft(); !drafted) return recover(drafted.error());
   assemble();
-  auto ran = run();
-  if (!ran) fail_all(ran.error());
+  if (auto ran = run(); !ran) return recover(ran.error());
   turns_.clear();
-  return ran;
+  lost_in_a_row_ = 0;
+  return {};
 }
 
 }  // namespace outrider

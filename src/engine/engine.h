@@ -33,7 +33,7 @@ struct EngineCounters {
   std::uint64_t steps = 0;
   std::uint64_t prompt_rows = 0, cached_rows = 0, logit_rows = 0;
   std::uint64_t tokens = 0;  // judged
-  std::uint64_t pauses = 0, finished = 0;
+  std::uint64_t pauses = 0, finished = 0, devices_lost = 0;
   SpeculationCounts speculative{};
   double draft_seconds = 0, target_seconds = 0;
 };
@@ -53,7 +53,9 @@ class Engine {
   void cancel(RequestId id);
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
-  // One turn. An error is the backend's: what ran has failed with it.
+  // One turn. A device that is lost is opened again, and who ran goes on from the tokens so far:
+  // the same text, later. An error is the device's that can't be opened, or is lost three times
+  // without a step in between: what ran has failed with it.
   Result<void> step();
 
   std::size_t running() const { return running_.size(); }
@@ -97,6 +99,8 @@ class Engine {
   const Picks& verdicts(const TargetOutput& output);
   void keep_prefix(ActiveRequest& conversation);
   void finish(ActiveRequest& conversation);
+  Result<void> recover(const Error& error);
+  void pause_all();
   void fail_all(const Error& error);
   double now() const { return options_.clock(); }
 
@@ -109,6 +113,7 @@ class Engine {
   std::uint32_t prompt_rows_tried_ = 0;  // in one launch, the most so far
   EngineCounters counters_;
   std::uint64_t next_id_ = 1;
+  std::uint32_t lost_in_a_row_ = 0;  // devices, since the last step that ran
 
   std::deque<std::unique_ptr<ActiveRequest>> waiting_;   // the next to run first
   std::vector<std::unique_ptr<ActiveRequest>> running_;  // the oldest first

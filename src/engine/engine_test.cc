@@ -278,10 +278,45 @@ TEST(Engine, a_request_whose_pages_somebody_else_holds_fails_alone) {
   EXPECT_EQ(after.tokens.size(), 5u);
 }
 
-TEST(Engine, a_lost_device_fails_what_ran_and_the_rest_goes_on) {
+// At every launch of a text in turn: prompt, draft rounds, verification.
+TEST(Engine, a_lost_device_is_opened_again_and_the_texts_are_the_same) {
+  std::vector<Request> requests;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    requests.push_back(request(i, 60 + 30 * i, 30));
+    requests.back().drafts = {.n_min = i, .n_max = i + 2};
+    requests.back().checkpoints = {30};
+  }
+  requests[2].sampling.repeat_penalty = 1.3f;
+  requests[1].constraint = {.ends = {TokenId(3)}, .tokens_min = 20};
+  std::vector<std::vector<TokenId>> want;
+  for (const Request& r : requests) want.push_back(alone(r));
+  int lost = 0;
+  for (int at = 1; at < 200; ++at) {
+    Harness h(2);
+    int launches = 0;
+    h.over.backend->fails_next = [&] { return ++launches == at; };
+    for (const Request& r : requests) h.ask(r);
+    while (!h.engine->idle()) {
+      ASSERT_TRUE(h.engine->step().has_value()) << at;
+      ASSERT_TRUE(h.engine->pages_add_up()) << at;
+    }
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      EXPECT_EQ(h.heard[i]->tokens, want[i]) << "request " << i << ", lost at launch " << at;
+    }
+    if (launches < at) break;  // the texts were over before
+    EXPECT_EQ(h.engine->counters().devices_lost, 1u);
+    ++lost;
+  }
+  EXPECT_GT(lost, 30);
+}
+
+TEST(Engine, a_device_lost_again_and_again_fails_what_ran_and_the_rest_goes_on) {
   Harness h(2);
   int launches = 0;
-  h.over.backend->fails_next = [&] { return ++launches == 6; };
+  h.over.backend->fails_next = [&] {
+    ++launches;
+    return launches >= 6 && launches < 9;
+  };
   h.ask(request(1, 10, 30));
   h.ask(request(2, 10, 30));
   const Heard& third = h.ask(request(3, 10, 30));
@@ -292,6 +327,23 @@ TEST(Engine, a_lost_device_fails_what_ran_and_the_rest_goes_on) {
   EXPECT_EQ(failed, 1);
   EXPECT_EQ(h.heard[0]->finish->reason, FinishReason::kFailed);
   EXPECT_EQ(h.heard[1]->finish->error->code, ErrorCode::kDevice);
+  EXPECT_EQ(third.tokens, alone(request(3, 10, 30)));
+}
+
+TEST(Engine, a_device_that_cannot_be_opened_again_is_said_and_tried_again) {
+  Harness h(1);
+  int launches = 0;
+  h.over.backend->fails_next = [&] { return ++launches == 4; };
+  h.over.backend->stays_closed = true;
+  const Heard& first = h.ask(request(1, 10, 30));
+  const Heard& second = h.ask(request(2, 10, 30));
+  const Heard& third = h.ask(request(3, 10, 30));
+  while (!second.finish) static_cast<void>(h.engine->step());
+  EXPECT_EQ(first.finish->error->message, "the device is gone, and then there is no device");
+  EXPECT_EQ(second.finish->reason, FinishReason::kFailed);
+  EXPECT_FALSE(third.finish.has_value());
+  h.over.backend->stays_closed = false;
+  h.finish();
   EXPECT_EQ(third.tokens, alone(request(3, 10, 30)));
 }
 

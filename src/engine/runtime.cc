@@ -28,6 +28,10 @@ std::uint64_t tensor_bytes(const GgufFile& file) {
   return bytes;
 }
 
+Error no_device() {
+  return {ErrorCode::kDevice, "the device was lost and could not be opened again"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Runtime>> Runtime::load(const std::string& target_path,
@@ -36,7 +40,7 @@ Result<std::unique_ptr<Runtime>> Runtime::load(const std::string& target_path,
                                                const MakeBackend& make_backend) {
   auto target = load_target(target_path);
   if (!target) return target.error();
-  std::unique_ptr<Runtime> runtime(new Runtime(options));
+  std::unique_ptr<Runtime> runtime(new Runtime(options, make_backend));
   runtime->models_.emplace(Models{std::move(*target), std::nullopt});
   Models& models = *runtime->models_;
   if (!drafter_path.empty()) {
@@ -50,15 +54,15 @@ Result<std::unique_ptr<Runtime>> Runtime::load(const std::string& target_path,
       .reach = models.drafter ? models.drafter->config.reach : models.target.config.reach,
       .vocab = models.target.config.vocab,
       .drafts = models.drafter.has_value()};
-  if (auto prepared = runtime->prepare(outline, make_backend); !prepared) return prepared.error();
+  if (auto prepared = runtime->prepare(outline); !prepared) return prepared.error();
   return runtime;
 }
 
 Result<std::unique_ptr<Runtime>> Runtime::outline(const ModelOutline& model,
                                                   const RuntimeOptions& options,
                                                   const MakeBackend& make_backend) {
-  std::unique_ptr<Runtime> runtime(new Runtime(options));
-  if (auto prepared = runtime->prepare(model, make_backend); !prepared) return prepared.error();
+  std::unique_ptr<Runtime> runtime(new Runtime(options, make_backend));
+  if (auto prepared = runtime->prepare(model); !prepared) return prepared.error();
   return runtime;
 }
 
@@ -70,8 +74,7 @@ std::uint64_t Runtime::weights_bytes() const {
 
 RuntimeMemory Runtime::memory() const {
   return {.weights_bytes = weights_bytes(),
-          .workspace_bytes = target_plans_->workspace_bytes() +
-                             (draft_plans_ ? draft_plans_->workspace_bytes() : 0),
+          .workspace_bytes = workspace_bytes_,
           .kv = describe(budget_, *layout_)};
 }
 
@@ -89,7 +92,7 @@ Result<KvBudget> Runtime::plan_pages(const ModelOutline& model, const KvLayout& 
   return plan_kv(bytes, needs, layout);
 }
 
-Result<void> Runtime::prepare(const ModelOutline& model, const MakeBackend& make_backend) {
+Result<void> Runtime::prepare(const ModelOutline& model) {
   if (options_.logit_rows == 0) {
     options_.logit_rows = options_.sequences * (model.drafts ? options_.drafts + 1 : 1);
     options_.chunk_rows = std::max(options_.chunk_rows, options_.logit_rows);
@@ -100,28 +103,44 @@ Result<void> Runtime::prepare(const ModelOutline& model, const MakeBackend& make
   if (!budget) return budget.error();
   budget_ = *budget;
   pool_ = std::make_unique<KvPool>(budget_.limits);
-  auto backend = make_backend(*layout_, budget_.limits);
-  if (!backend) return backend.error();
-  backend_ = std::move(*backend);
+  drafts_ = model.drafts;
+  return reopen();
+}
+
+Result<void> Runtime::reopen() {
+  target_plans_.reset();
+  draft_plans_.reset();
+  backend_.reset();  // before the new one: there may be memory for one only
+  auto opened = make_backend_(*layout_, budget_.limits);
+  if (!opened) return opened.error();
+  std::unique_ptr<Backend> backend = std::move(*opened);
+  device_ = backend->device();
   target_plans_.emplace(target_buckets(options_), [&](TargetShape shape) {
-    return models_ ? make_plan(*backend_, models_->target, shape)
+    return models_ ? make_plan(*backend, models_->target, shape)
                    : Plan<TargetShape>{shape, 0, nullptr};
   });
-  if (auto reserved = backend_->reserve(*target_plans_); !reserved) return reserved;
-  if (!model.drafts) return {};
-  draft_plans_.emplace(draft_buckets(options_), [&](DraftShape shape) {
-    return models_ ? make_plan(*backend_, *models_->drafter, models_->target, shape)
-                   : Plan<DraftShape>{shape, 0, nullptr};
-  });
-  return backend_->reserve(*draft_plans_);
+  if (auto reserved = backend->reserve(*target_plans_); !reserved) return reserved;
+  if (drafts_) {
+    draft_plans_.emplace(draft_buckets(options_), [&](DraftShape shape) {
+      return models_ ? make_plan(*backend, *models_->drafter, models_->target, shape)
+                     : Plan<DraftShape>{shape, 0, nullptr};
+    });
+    if (auto reserved = backend->reserve(*draft_plans_); !reserved) return reserved;
+  }
+  workspace_bytes_ =
+      target_plans_->workspace_bytes() + (draft_plans_ ? draft_plans_->workspace_bytes() : 0);
+  backend_ = std::move(backend);
+  return {};
 }
 
 Result<TargetOutput> Runtime::run(const TargetBatch& batch) {
+  if (!backend_) return no_device();
   return backend_->run(Launch<TargetShape>::bind(*target_plans_, batch, *pool_));
 }
 
 Result<DraftOutput> Runtime::run(const DraftBatch& batch) {
-  require(draft_plans_.has_value(), "drafting needs a drafter");
+  require(drafts_, "drafting needs a drafter");
+  if (!backend_) return no_device();
   return backend_->run(Launch<DraftShape>::bind(*draft_plans_, batch, *pool_));
 }
 

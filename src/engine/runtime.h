@@ -41,7 +41,8 @@ struct RuntimeMemory {
   std::string kv;                 // in words, pages and all
 };
 
-// Builds the backend that `app` chose, with room for these pages.
+// Builds the backend that `app` chose, with room for these pages; again after a device was lost, so
+// what it borrows outlives the runtime.
 using MakeBackend =
     std::function<Result<std::unique_ptr<Backend>>(const KvLayout&, const KvLimits&)>;
 
@@ -72,15 +73,22 @@ class Runtime {
   const DrafterModel* drafter() const {
     return models_ && models_->drafter ? &*models_->drafter : nullptr;
   }
-  bool drafts() const { return draft_plans_.has_value(); }
-  std::string device() const { return backend_->device(); }
+  bool drafts() const { return drafts_; }
+  const std::string& device() const { return device_; }
   std::uint32_t vocab() const { return vocab_; }
   const RuntimeOptions& options() const { return options_; }  // logit_rows decided
   RuntimeMemory memory() const;
   KvPool& pool() { return *pool_; }
   // Pages that checkpoints of cached prefixes may hold.
   KvPages checkpoint_pages() const { return budget_.checkpoints; }
-  Backend& backend() { return *backend_; }
+  Backend& backend() {
+    require(backend_ != nullptr, "a device is open");
+    return *backend_;
+  }
+
+  // The device is gone, with all that it held: opens it anew and makes the plans again. Sequences
+  // have to be computed anew. An error leaves no device, and every launch until the next try fails.
+  Result<void> reopen();
 
   StepId next_step() { return StepId(++steps_); }
   TargetBatch next_batch() { return TargetBatch(next_step()); }
@@ -92,18 +100,23 @@ class Runtime {
     TargetModel target;
     std::optional<DrafterModel> drafter;
   };
-  explicit Runtime(const RuntimeOptions& options) : options_(options) {}
-  Result<void> prepare(const ModelOutline& model, const MakeBackend& make_backend);
+  Runtime(const RuntimeOptions& options, const MakeBackend& make_backend)
+      : options_(options), make_backend_(make_backend) {}
+  Result<void> prepare(const ModelOutline& model);
   Result<KvBudget> plan_pages(const ModelOutline& model, const KvLayout& layout) const;
   std::uint64_t weights_bytes() const;
 
   RuntimeOptions options_;
+  MakeBackend make_backend_;
   std::optional<Models> models_;
   std::uint32_t vocab_ = 0;
+  bool drafts_ = false;
   std::optional<KvLayout> layout_;
   KvBudget budget_{};
   std::unique_ptr<KvPool> pool_;
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Backend> backend_;  // null while the device could not be opened again
+  std::string device_;
+  std::uint64_t workspace_bytes_ = 0;
   std::optional<PlanSet<TargetShape>> target_plans_;
   std::optional<PlanSet<DraftShape>> draft_plans_;
   std::uint64_t steps_ = 0;

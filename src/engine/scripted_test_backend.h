@@ -42,6 +42,13 @@ class ScriptedBackend final : public Backend {
   std::uint32_t rows_last = 0;                            // of the last target launch
   std::set<std::uint32_t> target_buckets, draft_buckets;  // rows and sequences of the plans used
   std::function<bool()> fails_next{};  // a launch that answers true is lost with the device
+  bool stays_closed = false;           // once lost, it can't be opened again
+
+  // Opened again: nothing that it held is there any more.
+  void forget() {
+    for (auto& group : store_) std::fill(group.begin(), group.end(), kNothing);
+    last_step_ = StepId(0);
+  }
 
   std::string device() const override { return "script"; }
   std::unique_ptr<TargetRecorder> record(TargetShape) override { return nullptr; }
@@ -232,27 +239,63 @@ class ScriptedBackend final : public Backend {
   std::vector<Distribution> distributions_;
 };
 
+// What a runtime owns of a scripted device: the device itself stays with the test, so that its
+// clock and its counts outlive a loss.
+class ScriptedHandle final : public Backend {
+ public:
+  explicit ScriptedHandle(std::shared_ptr<ScriptedBackend> device) : device_(std::move(device)) {}
+  std::string device() const override { return device_->device(); }
+  std::unique_ptr<TargetRecorder> record(TargetShape) override { return nullptr; }
+  std::unique_ptr<DraftRecorder> record(DraftShape) override { return nullptr; }
+  Plan<TargetShape> finish(std::unique_ptr<TargetRecorder>) override { return {}; }
+  Plan<DraftShape> finish(std::unique_ptr<DraftRecorder>) override { return {}; }
+  Result<void> reserve(const PlanSet<TargetShape>& plans) override {
+    return device_->reserve(plans);
+  }
+  Result<void> reserve(const PlanSet<DraftShape>& plans) override {
+    return device_->reserve(plans);
+  }
+  Result<TargetOutput> run(const Launch<TargetShape>& launch) override {
+    return device_->run(launch);
+  }
+  Result<DraftOutput> run(const Launch<DraftShape>& launch) override {
+    return device_->run(launch);
+  }
+  void read_kv(const KvView&, KvLayerId, std::uint32_t, KvSide, Pos,
+               std::span<float>) const override {}
+  void write_kv(const KvView&, KvLayerId, std::uint32_t, KvSide, Pos,
+                std::span<const float>) override {}
+  void write_hidden(const HiddenRow&, std::span<const float>) override {}
+
+ private:
+  std::shared_ptr<ScriptedBackend> device_;
+};
+
 struct ScriptedRuntime {
   std::unique_ptr<Runtime> runtime;
-  ScriptedBackend* backend;  // owned by the runtime
+  std::shared_ptr<ScriptedBackend> backend;
 };
 
 inline ScriptedRuntime scripted(const Script& script, const RuntimeOptions& options,
                                 std::uint32_t reach = 100) {
-  ScriptedRuntime result{nullptr, nullptr};
-  auto made = Runtime::outline(
-      {.kv_layers = {{KvGroup::kGlobal, 1, 8}, {KvGroup::kSliding, 1, 8}},
-       .reach = reach,
-       .vocab = script.vocab,
-       .drafts = true},
-      options, [&](const KvLayout&, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
-        auto backend = std::make_unique<ScriptedBackend>(limits, script);
-        result.backend = backend.get();
-        return std::unique_ptr<Backend>(std::move(backend));
-      });
+  const auto device = std::make_shared<std::shared_ptr<ScriptedBackend>>();
+  const auto open = [device, script](const KvLayout&,
+                                     const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+    if (*device == nullptr) {
+      *device = std::make_shared<ScriptedBackend>(limits, script);
+    } else {
+      if ((*device)->stays_closed) return Error{ErrorCode::kDevice, "there is no device"};
+      (*device)->forget();
+    }
+    return std::unique_ptr<Backend>(std::make_unique<ScriptedHandle>(*device));
+  };
+  auto made = Runtime::outline({.kv_layers = {{KvGroup::kGlobal, 1, 8}, {KvGroup::kSliding, 1, 8}},
+                                .reach = reach,
+                                .vocab = script.vocab,
+                                .drafts = true},
+                               options, open);
   require(made.has_value(), "a scripted backend has what it needs");
-  result.runtime = std::move(*made);
-  return result;
+  return {std::move(*made), *device};
 }
 
 }  // namespace outrider

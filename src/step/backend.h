@@ -57,6 +57,7 @@ class Backend {
   virtual Result<void> reserve(const PlanSet<TargetShape>& plans) = 0;
   virtual Result<void> reserve(const PlanSet<DraftShape>& plans) = 0;
 
+  // An error means that the device is lost, with all that it held.
   virtual Result<TargetOutput> run(const Launch<TargetShape>& launch) = 0;
   virtual Result<DraftOutput> run(const Launch<DraftShape>& launch) = 0;
 
