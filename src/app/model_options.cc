@@ -115,7 +115,7 @@ Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, Runti
   if (!pair) return pair.error();
   return Runtime::load(
       pair->target, pair->drafter, runtime,
-      [&](const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+      [cpu](const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
         auto backend = CpuBackend::create(layout, limits, cpu);
         if (!backend) return backend.error();
         return std::unique_ptr<Backend>(std::move(*backend));

@@ -56,10 +56,10 @@ struct TestOptions {
 inline std::unique_ptr<Runtime> load(const TestPair& pair, const TestOptions& options) {
   return checked(Runtime::load(
       pair.target, pair.drafter, options.runtime,
-      [&](const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
-        auto backend = CpuBackend::create(
-            layout, limits,
-            {.threads = options.threads, .integer_activations = options.integer_activations});
+      [cpu = CpuOptions{.threads = options.threads,
+                        .integer_activations = options.integer_activations}](
+          const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+        auto backend = CpuBackend::create(layout, limits, cpu);
         if (!backend) return backend.error();
         return std::unique_ptr<Backend>(std::move(*backend));
       }));
