@@ -100,6 +100,9 @@ class TerminalReader final : public LineReader {
     for (;;) {
       const std::wint_t found = std::fgetwc(stdin);
       if (found != WEOF) {
+        // It came before there was a read to cut short; what was typed behind it goes with it.
+        interrupted_ = watch_.take();
+        if (interrupted_) return 0;
         character = static_cast<wchar_t>(found);
         return 1;
       }

@@ -36,9 +36,20 @@ class Terminal:
     def type(self, text):
         os.write(self.primary, text.encode())
 
-    def expect(self, pattern):
+    def interrupt(self):
+        """Ctrl-C, until a prompt is seen. A terminal that is interrupted throws away what was just
+        written to it, and a quick program's prompt may be among that: an empty line brings another."""
+        self.type("\x03")
+        for _ in range(SECONDS):
+            try:
+                return self.expect("> ", 1)
+            except AssertionError:
+                self.type("\n")
+        return self.expect("> ")
+
+    def expect(self, pattern, seconds=SECONDS):
         """Reads until the pattern came behind what was expected before."""
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + seconds
         while not (found := re.search(pattern, self.seen, re.DOTALL)):
             left = until - time.monotonic()
             if left <= 0 or not select.select([self.primary], [], [], left)[0]:
@@ -91,10 +102,9 @@ class OnATerminal(unittest.TestCase):
         terminal = self.start("--ignore-eos", "-c", "8192")
         terminal.type("Tell me a story about a fox.\n")
         terminal.expect("Once upon")
-        terminal.type("\x03")
-        terminal.expect("> ")
-        terminal.type("half a question\x03")
-        terminal.expect("> ")
+        terminal.interrupt()
+        terminal.type("half a question")
+        terminal.interrupt()
         terminal.type("/clear\n")
         terminal.expect("A new conversation")
         self.assertIsNone(terminal.process.poll())
