@@ -236,20 +236,43 @@ TEST(EngineThread, what_can_never_be_done_is_refused_at_once) {
   EXPECT_NE(refused.error().message.find("5000"), std::string::npos);
 }
 
-TEST(EngineThread, a_step_that_fails_fails_what_runs_and_the_thread_goes_on) {
+TEST(EngineThread, a_lost_device_is_opened_again_and_nobody_notices) {
+  Harness undisturbed(1);
+  Asker alone;
+  undisturbed.ask(request(1, 10, 300), alone);
+  static_cast<void>(alone.finish());
+
+  Harness h(1);
+  h.gated = true;
+  Asker asker;
+  h.ask(request(1, 10, 300), asker);
+  h.gate.wait_until_somebody_waits();
+  h.fails = true;
+  h.gate.open();
+  EXPECT_EQ(asker.finish().reason, FinishReason::kLength);
+  EXPECT_EQ(asker.tokens(), alone.tokens());
+  EXPECT_EQ(h.engine->state().counters.devices_lost, 1u);
+  EXPECT_EQ(h.engine->state().finished.failed, 0u);
+}
+
+TEST(EngineThread, a_device_that_stays_lost_fails_what_runs_and_the_thread_goes_on) {
   Harness h(1);
   h.gated = true;
   Asker first;
-  Asker second;
   h.ask(request(1, 10, 4000), first);
   h.gate.wait_until_somebody_waits();
-  h.ask(request(2, 10, 5), second);
   h.fails = true;
+  h.over.backend->stays_closed = true;
   h.gate.open();
   const Finish finish = first.finish();
   EXPECT_EQ(finish.reason, FinishReason::kFailed);
   ASSERT_TRUE(finish.error.has_value());
-  EXPECT_EQ(finish.error->message, "the device is gone");
+  EXPECT_EQ(finish.error->message, "the device is gone, and then there is no device");
+  EXPECT_EQ(h.engine->state().failed_steps, 1u);
+
+  h.over.backend->stays_closed = false;
+  Asker second;
+  h.ask(request(2, 10, 5), second);
   EXPECT_EQ(second.finish().reason, FinishReason::kLength);
   EXPECT_EQ(h.engine->state().failed_steps, 0u);
   EXPECT_EQ(h.engine->state().finished.failed, 1u);

@@ -38,7 +38,8 @@ class Terminal:
 
     def interrupt(self):
         """Ctrl-C, until a prompt is seen. A terminal that is interrupted throws away what was just
-        written to it, and a quick program's prompt may be among that: an empty line brings another."""
+        written to it, and a quick program's prompt may be among that: an empty line brings
+        another."""
         self.type("\x03")
         for _ in range(SECONDS):
             try:
