@@ -160,7 +160,6 @@ class Responder {
     if (!request) return request.error();
     Display display(is_terminal(stdout));
     Reply reply(vocabulary_, display);
-    watch_.take();
     auto id = engine_.submit(std::move(*request), reply);
     if (!id) return id.error();
     while (!reply.over()) {

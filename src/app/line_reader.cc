@@ -17,20 +17,29 @@ namespace outrider {
 namespace {
 
 constexpr int kRemembered = 1000;
+constexpr std::wint_t kInterruptKey = L'\x03';  // Ctrl-C
 constexpr const char* kBlock = "\"\"\"";
 
 class PipeReader final : public LineReader {
  public:
+  explicit PipeReader(InterruptWatch& watch) : watch_(watch) {}
+
   TypedLine read(const std::string&) override {
     std::string text;
     if (!std::getline(std::cin, text)) return {TypedLine::Kind::kEnd};
+    watch_.take();
     return {TypedLine::Kind::kText, std::move(text)};
   }
   void remember(const std::string&) override {}
+
+ private:
+  InterruptWatch& watch_;
 };
 
-// libedit on the terminal. It asks for characters one by one, so that an interrupt, which cuts the
-// waiting short, can be told from the end of the input.
+// libedit on the terminal. Ctrl-C is a key while a line is typed: it comes in its place among the
+// others, where a signal may come before a character typed earlier or just before the wait for the
+// next, which then lasts. Between lines it is a signal, but one at which the terminal keeps what
+// is written to it: a prompt is not lost.
 class TerminalReader final : public LineReader {
  public:
   TerminalReader(InterruptWatch& watch, std::optional<std::filesystem::path> path)
@@ -51,6 +60,7 @@ class TerminalReader final : public LineReader {
     el_set(edit_, EL_HIST, history, history_);
     el_set(edit_, EL_GETCFN, &TerminalReader::next_of);
     el_source(edit_, nullptr);  // the user's own ~/.editrc
+    el_set(edit_, EL_SETTY, "-x", "+noflsh", nullptr);
   }
   ~TerminalReader() override {
     history_end(history_);
@@ -62,6 +72,9 @@ class TerminalReader final : public LineReader {
   TypedLine read(const std::string& prompt) override {
     prompt_ = prompt;
     interrupted_ = false;
+    // Before the prompt is seen: from then on keys are keys, Ctrl-D among them.
+    el_set(edit_, EL_PREP_TERM, 1);
+    el_set(edit_, EL_SETTY, "-d", "intr=", nullptr);
     watch_.take();
     int count = 0;
     const char* line = el_gets(edit_, &count);
@@ -100,16 +113,14 @@ class TerminalReader final : public LineReader {
     for (;;) {
       const std::wint_t found = std::fgetwc(stdin);
       if (found != WEOF) {
-        // It came before there was a read to cut short; what was typed behind it goes with it.
-        interrupted_ = watch_.take();
-        if (interrupted_) return 0;
+        interrupted_ = found == kInterruptKey;
         character = static_cast<wchar_t>(found);
-        return 1;
+        return interrupted_ ? 0 : 1;
       }
       const bool failed = std::ferror(stdin) != 0;
       const int why = errno;
       std::clearerr(stdin);
-      interrupted_ = watch_.take();
+      interrupted_ = watch_.take();  // a signal from elsewhere
       if (interrupted_ || !failed || (why != EINTR && why != EILSEQ)) return 0;
     }
   }
@@ -129,7 +140,7 @@ std::unique_ptr<LineReader> make_line_reader(InterruptWatch& watch,
   if (is_terminal(stdin) && is_terminal(stdout)) {
     return std::make_unique<TerminalReader>(watch, std::move(history));
   }
-  return std::make_unique<PipeReader>();
+  return std::make_unique<PipeReader>(watch);
 }
 
 TypedLine read_message(LineReader& reader, const std::string& prompt) {

@@ -36,18 +36,6 @@ class Terminal:
     def type(self, text):
         os.write(self.primary, text.encode())
 
-    def interrupt(self):
-        """Ctrl-C, until a prompt is seen. A terminal that is interrupted throws away what was just
-        written to it, and a quick program's prompt may be among that: an empty line brings
-        another."""
-        self.type("\x03")
-        for _ in range(SECONDS):
-            try:
-                return self.expect("> ", 1)
-            except AssertionError:
-                self.type("\n")
-        return self.expect("> ")
-
     def expect(self, pattern, seconds=SECONDS):
         """Reads until the pattern came behind what was expected before."""
         until = time.monotonic() + seconds
@@ -103,15 +91,23 @@ class OnATerminal(unittest.TestCase):
         terminal = self.start("--ignore-eos", "-c", "8192")
         terminal.type("Tell me a story about a fox.\n")
         terminal.expect("Once upon")
-        terminal.interrupt()
+        terminal.type("\x03")
+        terminal.expect("> ")
         terminal.type("half a question")
-        terminal.interrupt()
+        terminal.expect("half a question")
+        terminal.type("\x03")
+        terminal.expect("> ")
         terminal.type("/clear\n")
-        terminal.expect("A new conversation")
+        terminal.expect("A new conversation.*> ")
         self.assertIsNone(terminal.process.poll())
         terminal.type("\x04")
         terminal.process.wait(SECONDS)
         self.assertEqual(terminal.process.returncode, 0)
+
+    def test_ctrl_c_forgets_what_was_typed_before_it_and_nothing_behind_it(self):
+        terminal = self.start()
+        terminal.type("half a question\x03/nothing\n")
+        terminal.expect("There is no /nothing.*> ")
 
     def test_lines_are_edited_and_remembered_over_runs(self):
         terminal = self.start()
