@@ -4,26 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "engine/golden_test_runtime.h"
+#include "engine/golden_test_requests.h"
 
 namespace outrider {
 namespace {
 
-struct Heard final : Listener {
-  std::vector<std::uint32_t> tokens;
-  std::optional<Finish> finish;
-  bool on_tokens(std::span<const GeneratedToken> news) override {
-    for (const GeneratedToken& token : news) tokens.push_back(token.token.value());
-    return true;
-  }
-  void on_finish(const Finish& how) override { finish = how; }
-};
-
 struct Setting {
   std::uint32_t slots, chunk_rows;
   Verification verification;
+  bool deferred;  // the CPU behaves as a GPU would
 };
 
 TestOptions options_for(const Setting& setting) {
@@ -32,67 +21,46 @@ TestOptions options_for(const Setting& setting) {
   options.runtime.chunk_rows = setting.chunk_rows;
   options.runtime.logit_rows = std::min(setting.chunk_rows, 32u);
   options.runtime.kv_format = KvFormat::kF16;
+  if (setting.deferred) options.deferred = std::make_shared<DeferredCounts>();
   return options;
 }
 
-// One of a few texts, cut off somewhere and ended in one's own way: prompts share beginnings of
-// every length, and checkpoints fall inside pages.
-Request draw(std::mt19937& bits) {
-  const auto below = [&](std::uint32_t limit) {
-    return static_cast<std::uint32_t>(bits()) % limit;
-  };
-  Request r{.prompt = {}, .tokens_max = 4 + below(20)};
-  const std::uint32_t text = below(3);
-  const std::uint32_t shared = 20 + below(140);
-  for (std::uint32_t i = 0; i < shared; ++i) r.prompt.push_back(TokenId(2 + (13 + text) * i % 500));
-  for (std::uint32_t i = below(8); i > 0; --i) r.prompt.push_back(TokenId(2 + below(500)));
-  for (const std::uint32_t at : {10u, 37u, 90u, 128u}) {
-    if (at < shared) r.checkpoints.push_back(at);
-  }
-  r.sampling.seed = below(5);
-  r.sampling.temperature = below(2) == 0 ? 0.0f : 1.0f;
-  r.cache_prompt = below(4) != 0;
-  const std::uint32_t drafts = below(10);
-  if (drafts < 9) r.drafts = {.n_min = drafts, .n_max = drafts};
-  return r;
-}
-
-std::vector<std::uint32_t> alone(Runtime& runtime, Request r) {
-  r.drafts = {.n_min = 0, .n_max = 0};
-  std::vector<std::uint32_t> tokens;
-  const auto result = checked(generate(runtime, nullptr, std::move(r),
-                                       [&](TokenId token) { tokens.push_back(token.value()); }));
-  EXPECT_EQ(tokens.size(), result.tokens.size());
-  return tokens;
+void step(Engine& engine, const TestOptions& options) {
+  const DeferredCounts before = options.deferred ? *options.deferred : DeferredCounts{};
+  const std::uint64_t steps = engine.counters().steps;
+  ASSERT_TRUE(engine.step().has_value());
+  if (!options.deferred) return;
+  expect_one_submission_each(before, *options.deferred, engine.counters().steps - steps);
 }
 
 class EngineOnModels : public testing::TestWithParam<const char*> {};
 
 TEST_P(EngineOnModels, a_text_depends_on_its_prompt_and_seed_alone) {
   const TestPair pair = golden_pair(GetParam());
-  const auto plain = load(pair, options_for({1, 128, Verification::kCoupled}));
-  const Setting settings[] = {{2, 64, Verification::kCoupled},
-                              {4, 7, Verification::kCoupled},
-                              {16, 128, Verification::kCoupled},
-                              {4, 48, Verification::kExact}};
+  const auto plain = load(pair, options_for({1, 128, Verification::kCoupled, false}));
+  const Setting settings[] = {{2, 64, Verification::kCoupled, true},
+                              {4, 7, Verification::kCoupled, false},
+                              {16, 128, Verification::kCoupled, true},
+                              {4, 48, Verification::kExact, true}};
   std::mt19937 bits(7);
   std::uint64_t cached = 0, drafted = 0;
   for (const Setting& setting : settings) {
-    const auto runtime = load(pair, options_for(setting));
+    const TestOptions options = options_for(setting);
+    const auto runtime = load(pair, options);
     Engine engine(*runtime, nullptr,
                   {.slots = setting.slots, .verification = setting.verification});
-    std::vector<std::unique_ptr<Heard>> heard;
+    std::vector<std::unique_ptr<HeardNumbers>> heard;
     std::vector<std::vector<std::uint32_t>> want;
     for (int i = 0; i < 24; ++i) {
-      Request r = draw(bits);
-      want.push_back(alone(*plain, r));
-      heard.push_back(std::make_unique<Heard>());
+      Request r = golden_request(bits);
+      want.push_back(alone_on(*plain, r));
+      heard.push_back(std::make_unique<HeardNumbers>());
       ASSERT_TRUE(engine.submit(std::move(r), *heard.back()).has_value());
       for (auto steps = bits() % 5; steps > 0; --steps) {
-        ASSERT_TRUE(engine.step().has_value());
+        step(engine, options);
       }
     }
-    while (!engine.idle()) ASSERT_TRUE(engine.step().has_value());
+    while (!engine.idle()) step(engine, options);
     for (std::size_t i = 0; i < want.size(); ++i) {
       ASSERT_EQ(heard[i]->tokens, want[i]) << setting.slots << " slots, request " << i;
       cached += heard[i]->finish->cached_tokens;

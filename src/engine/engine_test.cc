@@ -348,6 +348,7 @@ TEST(Engine, a_device_that_cannot_be_opened_again_is_said_and_tried_again) {
 }
 
 TEST(Engine, constraints_and_log_probabilities_hold_with_drafts) {
+  std::vector<float> without_drafts;
   for (const std::uint32_t drafts : {0u, 5u}) {
     Harness h(1);
     Request r = request(11, 20, 40);
@@ -363,6 +364,9 @@ TEST(Engine, constraints_and_log_probabilities_hold_with_drafts) {
     ASSERT_GE(heard.tokens.size(), 25u);
     for (std::uint32_t i = 0; i < 3; ++i) EXPECT_EQ(heard.tokens[i], TokenId(40 + i));
     for (const TokenId token : heard.tokens) EXPECT_NE(token, TokenId(60));
+    if (drafts == 0) without_drafts = heard.log_probabilities;
+    EXPECT_EQ(heard.log_probabilities, without_drafts);
+    EXPECT_LT(*std::min_element(without_drafts.begin(), without_drafts.end()), -1.0f);
     r.logprobs.reset();
     EXPECT_EQ(heard.tokens, alone(r));
   }

@@ -15,11 +15,15 @@ constexpr std::uint64_t kScriptedPage = 2048;  // bytes, in either group
 
 struct Heard final : Listener {
   std::vector<TokenId> tokens;
+  std::vector<float> log_probabilities;
   std::optional<Finish> finish;
   bool listens = true;
   bool on_tokens(std::span<const GeneratedToken> news) override {
     EXPECT_FALSE(finish.has_value()) << "nothing comes after the finish";
-    for (const GeneratedToken& token : news) tokens.push_back(token.token);
+    for (const GeneratedToken& token : news) {
+      tokens.push_back(token.token);
+      log_probabilities.push_back(token.log_probability);
+    }
     return listens;
   }
   void on_finish(const Finish& how) override {
@@ -59,8 +63,11 @@ struct Harness {
     return *heard.back();
   }
   void step() {
+    const DeferredCounts before = *over.counts;
+    const std::uint64_t steps = engine->counters().steps;
     const auto stepped = engine->step();
     ASSERT_TRUE(stepped.has_value());
+    expect_one_submission_each(before, *over.counts, engine->counters().steps - steps);
   }
   void finish() {
     for (int steps = 0; !engine->idle(); ++steps) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cpu/backend.h"
+#include "engine/deferred_test_backend.h"
 #include "engine/generation.h"
 #include "engine/runtime.h"
 #include "model/model_test_files.h"
@@ -46,6 +47,8 @@ inline std::string quantised(const std::string& path, std::string_view name) {
 struct TestOptions {
   std::uint32_t threads = 1;
   bool integer_activations = false;
+  // Where there are counts, the CPU behaves as a GPU would.
+  std::shared_ptr<DeferredCounts> deferred{};
   RuntimeOptions runtime{.context = 512,
                          .sequences = 8,
                          .chunk_rows = 128,
@@ -57,11 +60,14 @@ inline std::unique_ptr<Runtime> load(const TestPair& pair, const TestOptions& op
   return checked(Runtime::load(
       pair.target, pair.drafter, options.runtime,
       [cpu = CpuOptions{.threads = options.threads,
-                        .integer_activations = options.integer_activations}](
-          const KvLayout& layout, const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+                        .integer_activations = options.integer_activations},
+       counts = options.deferred](const KvLayout& layout,
+                                  const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
         auto backend = CpuBackend::create(layout, limits, cpu);
         if (!backend) return backend.error();
-        return std::unique_ptr<Backend>(std::move(*backend));
+        if (!counts) return std::unique_ptr<Backend>(std::move(*backend));
+        return std::unique_ptr<Backend>(
+            std::make_unique<DeferredBackend>(std::move(*backend), counts));
       }));
 }
 

@@ -17,6 +17,7 @@ struct Variant {
   bool quantised;
   bool integer;
   KvFormat kv;
+  bool deferred = false;  // the CPU behaves as a GPU would
 };
 
 std::uint32_t below(std::mt19937& bits, std::uint32_t limit) {
@@ -36,6 +37,7 @@ class Invariance : public testing::TestWithParam<Variant> {
     options.threads = threads;
     options.integer_activations = GetParam().integer;
     options.runtime.kv_format = GetParam().kv;
+    if (GetParam().deferred) options.deferred = std::make_shared<DeferredCounts>();
     return load(pair_, options);
   }
   // The text of `seed`, one row at a time with nobody else there.
@@ -342,6 +344,8 @@ std::vector<Variant> variants() {
       all.push_back({model, true, false, kv});
       all.push_back({model, true, true, kv});
     }
+    all.push_back({model, false, false, KvFormat::kF32, true});
+    all.push_back({model, true, true, KvFormat::kF16, true});
   }
   return all;
 }
@@ -352,7 +356,7 @@ std::string name_of(const testing::TestParamInfo<Variant>& info) {
          (v.integer     ? "_int8"
           : v.quantised ? "_widened"
                         : "_float") +
-         (v.kv == KvFormat::kF32 ? "_kv_f32" : "_kv_f16");
+         (v.kv == KvFormat::kF32 ? "_kv_f32" : "_kv_f16") + (v.deferred ? "_deferred" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Invariance, testing::ValuesIn(variants()), name_of);

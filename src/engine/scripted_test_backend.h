@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "engine/deferred_test_backend.h"
 #include "engine/runtime.h"
 #include "sample/sampler.h"
 
@@ -154,6 +155,7 @@ class ScriptedBackend final : public Backend {
   // Stores a row's fingerprint and returns it; everything it looks back at must be its own.
   std::uint64_t compute(const Row& row) {
     const std::uint32_t pos = row.pos.value();
+    require(row.source.token().value() < script_.vocab, "a row brings a token of the vocabulary");
     std::uint64_t fingerprint = 1;
     if (pos > 0) fingerprint = read(row.kv, KvGroup::kGlobal, pos - 1);
     fingerprint = mix(fingerprint, row.source.token());
@@ -274,20 +276,24 @@ class ScriptedHandle final : public Backend {
 struct ScriptedRuntime {
   std::unique_ptr<Runtime> runtime;
   std::shared_ptr<ScriptedBackend> backend;
+  std::shared_ptr<DeferredCounts> counts;
 };
 
+// The engine sees the script as it would see a GPU.
 inline ScriptedRuntime scripted(const Script& script, const RuntimeOptions& options,
                                 std::uint32_t reach = 100) {
   const auto device = std::make_shared<std::shared_ptr<ScriptedBackend>>();
-  const auto open = [device, script](const KvLayout&,
-                                     const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
+  const auto counts = std::make_shared<DeferredCounts>();
+  const auto open = [=](const KvLayout&,
+                        const KvLimits& limits) -> Result<std::unique_ptr<Backend>> {
     if (*device == nullptr) {
       *device = std::make_shared<ScriptedBackend>(limits, script);
     } else {
       if ((*device)->stays_closed) return Error{ErrorCode::kDevice, "there is no device"};
       (*device)->forget();
     }
-    return std::unique_ptr<Backend>(std::make_unique<ScriptedHandle>(*device));
+    return std::unique_ptr<Backend>(
+        std::make_unique<DeferredBackend>(std::make_unique<ScriptedHandle>(*device), counts));
   };
   auto made = Runtime::outline({.kv_layers = {{KvGroup::kGlobal, 1, 8}, {KvGroup::kSliding, 1, 8}},
                                 .reach = reach,
@@ -295,7 +301,7 @@ inline ScriptedRuntime scripted(const Script& script, const RuntimeOptions& opti
                                 .drafts = true},
                                options, open);
   require(made.has_value(), "a scripted backend has what it needs");
-  return {std::move(*made), *device};
+  return {std::move(*made), *device, counts};
 }
 
 }  // namespace outrider
