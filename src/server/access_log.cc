@@ -7,7 +7,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <string_view>
 
 #include "server/reply_json.h"
@@ -47,15 +46,15 @@ std::string text_line(const AccessEntry& entry) {
 }
 
 std::string json_line(const AccessEntry& entry) {
-  return json::serialize(json::object{{"time", time_text(entry.began)},
-                                      {"id", as_text(entry.id)},
-                                      {"client", entry.client},
-                                      {"method", as_text(entry.method)},
-                                      {"path", as_text(entry.path)},
-                                      {"status", entry.status},
-                                      {"bytes", entry.bytes},
-                                      {"ms", entry.ms},
-                                      {"aborted", entry.was_aborted}});
+  return json_text(json::object{{"time", time_text(entry.began)},
+                                {"id", as_text(entry.id)},
+                                {"client", entry.client},
+                                {"method", as_text(entry.method)},
+                                {"path", as_text(entry.path)},
+                                {"status", entry.status},
+                                {"bytes", entry.bytes},
+                                {"ms", entry.ms},
+                                {"aborted", entry.was_aborted}});
 }
 
 Result<AccessLog> AccessLog::open(LogFormat format, const std::string& file) {

@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "server/json_text.h"
+
 namespace outrider {
 namespace {
 
@@ -76,23 +78,23 @@ const char* llama_type(int status) {
 
 std::string error_body(ApiKind kind, const ApiError& error, const std::string& request_id) {
   if (kind == ApiKind::kMessage) {
-    return json::serialize(json::object{
+    return json_text(json::object{
         {"type", "error"},
         {"error", {{"type", anthropic_type(error.status)}, {"message", error.message}}},
         {"request_id", request_id}});
   }
   if (kind == ApiKind::kLlama) {
-    return json::serialize(json::object{{"error",
-                                         {{"code", error.status},
-                                          {"message", error.message},
-                                          {"type", llama_type(error.status)}}}});
+    return json_text(json::object{{"error",
+                                   {{"code", error.status},
+                                    {"message", error.message},
+                                    {"type", llama_type(error.status)}}}});
   }
   const json::value field = error.field.empty() ? json::value() : json::value(error.field);
-  return json::serialize(json::object{{"error",
-                                       {{"message", error.message},
-                                        {"type", openai_type(error.status)},
-                                        {"param", field},
-                                        {"code", openai_code(error.status)}}}});
+  return json_text(json::object{{"error",
+                                 {{"message", error.message},
+                                  {"type", openai_type(error.status)},
+                                  {"param", field},
+                                  {"code", openai_code(error.status)}}}});
 }
 
 std::string error_event(ApiKind kind, const ApiError& error, const std::string& request_id) {
@@ -105,7 +107,7 @@ std::string error_event(ApiKind kind, const ApiError& error, const std::string& 
                            {"code", openai_type(error.status)},
                            {"message", error.message},
                            {"param", nullptr}};
-  return fmt::format("event: error\ndata: {}\n\n", json::serialize(event));
+  return fmt::format("event: error\ndata: {}\n\n", json_text(event));
 }
 
 }  // namespace outrider

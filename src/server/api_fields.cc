@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "server/json_text.h"
 #include "text/chat.h"
 
 namespace outrider {
@@ -117,7 +118,7 @@ void ApiFields::refuse_unless(std::string_view key, const json::value& neutral) 
       found->to_number<double>() == neutral.to_number<double>()) {
     return;
   }
-  fail(key, fmt::format("is not supported unless it is {}", json::serialize(neutral)));
+  fail(key, fmt::format("is not supported unless it is {}", json_text(neutral)));
 }
 
 }  // namespace outrider

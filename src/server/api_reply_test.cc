@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <limits>
 
+#include "server/json_text.h"
+
 namespace outrider {
 namespace {
 
@@ -173,15 +175,15 @@ TEST(ChatReply, logprobs_are_of_tokens_and_bytes) {
   const WholeReply reply{{event(Kind::kContent, "é")}, tokens(), ended(StopReason::kEndOfTurn)};
   const std::string body = make_writer(request, head())->body(std::span(&reply, 1));
   // Doubles and integers of one value are told apart by ==, so compare as text.
-  EXPECT_EQ(json::serialize(json::parse(body).at("choices").at(0).at("logprobs").at("content")),
-            R"([{"token":"�","logprob":-5E-1,"bytes":[195],"top_logprobs":[)"
-            R"({"token":"�","logprob":-5E-1,"bytes":[195]},)"
-            R"({"token":"b","logprob":-1E0,"bytes":[98]}]},)"
-            R"({"token":"�","logprob":-9.999E3,"bytes":[169],"top_logprobs":[]}])");
+  EXPECT_EQ(json_text(json::parse(body).at("choices").at(0).at("logprobs").at("content")),
+            R"([{"token":"�","logprob":-0.5,"bytes":[195],"top_logprobs":[)"
+            R"({"token":"�","logprob":-0.5,"bytes":[195]},)"
+            R"({"token":"b","logprob":-1.0,"bytes":[98]}]},)"
+            R"({"token":"�","logprob":-9999.0,"bytes":[169],"top_logprobs":[]}])");
   const std::string text =
       make_writer(request, head())->delta(0, {{event(Kind::kContent, "é")}, tokens()});
-  EXPECT_EQ(json::serialize(json::parse(text.substr(6)).at("choices").at(0).at("logprobs")),
-            json::serialize(json::parse(body).at("choices").at(0).at("logprobs")));
+  EXPECT_EQ(json_text(json::parse(text.substr(6)).at("choices").at(0).at("logprobs")),
+            json_text(json::parse(body).at("choices").at(0).at("logprobs")));
   // Tokens without text have a chunk of their own.
   EXPECT_NE(make_writer(request, head())->delta(0, {{}, tokens()}), "");
 }
@@ -223,9 +225,9 @@ TEST(CompletionReply, whole_and_streamed) {
   request.wants_logprobs = true;
   const WholeReply likely{{event(Kind::kContent, "é")}, tokens(), ended(StopReason::kLength)};
   const std::string body = make_writer(request, head())->body(std::span(&likely, 1));
-  EXPECT_EQ(json::serialize(json::parse(body).at("choices").at(0).at("logprobs")),
-            R"({"tokens":["�","�"],"token_logprobs":[-5E-1,-9.999E3],)"
-            R"("top_logprobs":[{"�":-5E-1,"b":-1E0},{}],"text_offset":[0,1]})");
+  EXPECT_EQ(json_text(json::parse(body).at("choices").at(0).at("logprobs")),
+            R"({"tokens":["�","�"],"token_logprobs":[-0.5,-9999.0],)"
+            R"("top_logprobs":[{"�":-0.5,"b":-1.0},{}],"text_offset":[0,1]})");
 }
 
 constexpr std::string_view kMessageUsage =
@@ -292,8 +294,8 @@ std::string response_json(std::string_view status, std::string_view output, std:
   return R"({"id":"resp_abc","object":"response","created_at":1700000000,"status":")" +
          std::string(status) + R"(","error":null,"incomplete_details":null,"instructions":null,
     "max_output_tokens":null,"metadata":{},"model":"nano","parallel_tool_calls":true,
-    "previous_response_id":null,"store":false,"temperature":1E0,"text":{"format":{"type":"text"}},
-    "tool_choice":"auto","tools":[],"top_p":5E-1,"truncation":"disabled","output":[)" +
+    "previous_response_id":null,"store":false,"temperature":1.0,"text":{"format":{"type":"text"}},
+    "tool_choice":"auto","tools":[],"top_p":0.5,"truncation":"disabled","output":[)" +
          std::string(output) + R"(],"usage":)" + std::string(usage) + std::string(more) + "}";
 }
 
@@ -406,9 +408,9 @@ TEST(ResponseReply, streamed) {
 
 constexpr std::string_view kLlamaEnd =
     R"("stop":true,"model":"nano","tokens_predicted":9,"tokens_evaluated":12,"tokens_cached":8,
-    "truncated":false,"stopping_word":"","timings":{"cache_n":8,"prompt_n":4,"prompt_ms":2E1,
-    "prompt_per_token_ms":5E0,"prompt_per_second":2E2,"predicted_n":9,"predicted_ms":9E1,
-    "predicted_per_token_ms":1E1,"predicted_per_second":1E2,"draft_n":12,"draft_n_accepted":5},
+    "truncated":false,"stopping_word":"","timings":{"cache_n":8,"prompt_n":4,"prompt_ms":20.0,
+    "prompt_per_token_ms":5.0,"prompt_per_second":200.0,"predicted_n":9,"predicted_ms":90.0,
+    "predicted_per_token_ms":10.0,"predicted_per_second":100.0,"draft_n":12,"draft_n_accepted":5},
     "speculative":{"rounds":4,"drafted":12,"accepted":5,"accepted_per_position":[4,1,0]})";
 
 TEST(LlamaReply, whole_and_streamed) {
@@ -426,11 +428,11 @@ TEST(LlamaReply, whole_and_streamed) {
   request.return_tokens = false;
   const std::string text =
       make_writer(request, head())->delta(0, {{event(Kind::kContent, "é")}, tokens()});
-  EXPECT_EQ(json::serialize(json::parse(text.substr(6)).at("completion_probabilities")),
-            R"([{"token":"�","logprob":-5E-1,"bytes":[195],"top_logprobs":[)"
-            R"({"token":"�","logprob":-5E-1,"bytes":[195],"id":7},)"
-            R"({"token":"b","logprob":-1E0,"bytes":[98],"id":8}],"id":7},)"
-            R"({"token":"�","logprob":-9.999E3,"bytes":[169],"top_logprobs":[],"id":9}])");
+  EXPECT_EQ(json_text(json::parse(text.substr(6)).at("completion_probabilities")),
+            R"([{"token":"�","logprob":-0.5,"bytes":[195],"top_logprobs":[)"
+            R"({"token":"�","logprob":-0.5,"bytes":[195],"id":7},)"
+            R"({"token":"b","logprob":-1.0,"bytes":[98],"id":8}],"id":7},)"
+            R"({"token":"�","logprob":-9999.0,"bytes":[169],"top_logprobs":[],"id":9}])");
 }
 
 TEST(LlamaReply, several_prompts_are_an_array) {

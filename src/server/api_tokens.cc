@@ -39,13 +39,13 @@ json::object sampling_json(const ApiRequest& request) {
   json::value logprobs;
   if (request.wants_logprobs) logprobs = request.top_logprobs;
   return {{"n", request.choices},
-          {"temperature", sampling.temperature},
+          {"temperature", decimal_of(sampling.temperature)},
           {"top_k", sampling.top_k},
-          {"top_p", sampling.top_p},
-          {"min_p", sampling.min_p},
-          {"presence_penalty", sampling.presence_penalty},
-          {"frequency_penalty", sampling.frequency_penalty},
-          {"repetition_penalty", sampling.repeat_penalty},
+          {"top_p", decimal_of(sampling.top_p)},
+          {"min_p", decimal_of(sampling.min_p)},
+          {"presence_penalty", decimal_of(sampling.presence_penalty)},
+          {"frequency_penalty", decimal_of(sampling.frequency_penalty)},
+          {"repetition_penalty", decimal_of(sampling.repeat_penalty)},
           {"seed", std::move(seed)},
           {"stop", std::move(stop)},
           {"max_tokens", std::move(limit)},
@@ -57,26 +57,26 @@ json::object sampling_json(const ApiRequest& request) {
 
 std::string tokenize_body(const Vocabulary& vocabulary, std::span<const TokenId> tokens,
                           bool with_pieces) {
-  if (!with_pieces) return json::serialize(json::object{{"tokens", ids_json(tokens)}});
+  if (!with_pieces) return json_text(json::object{{"tokens", ids_json(tokens)}});
   json::array pieces;
   for (const TokenId token : tokens) {
     const std::string bytes = decode_bytes(vocabulary, {&token, 1}, {.render_special = true});
     pieces.emplace_back(json::object{{"id", token.value()}, {"piece", piece_json(bytes)}});
   }
-  return json::serialize(json::object{{"tokens", std::move(pieces)}});
+  return json_text(json::object{{"tokens", std::move(pieces)}});
 }
 
 std::string detokenize_body(const Vocabulary& vocabulary, std::span<const TokenId> tokens) {
   const std::string bytes = decode_bytes(vocabulary, tokens, {.render_special = true});
-  return json::serialize(json::object{{"content", as_text(bytes)}});
+  return json_text(json::object{{"content", as_text(bytes)}});
 }
 
 std::string apply_template_body(const Conversation& conversation, const ChatOptions& options) {
-  return json::serialize(json::object{{"prompt", render_to_string(conversation, options)}});
+  return json_text(json::object{{"prompt", render_to_string(conversation, options)}});
 }
 
 std::string count_tokens_body(std::size_t prompt_tokens) {
-  return json::serialize(json::object{{"input_tokens", prompt_tokens}});
+  return json_text(json::object{{"input_tokens", prompt_tokens}});
 }
 
 std::string render_body(const ApiRequest& request, std::span<const std::vector<TokenId>> prompts,
@@ -92,7 +92,7 @@ std::string render_body(const ApiRequest& request, std::span<const std::vector<T
         {"model", model},
         {"stream", request.stream}});
   }
-  return json::serialize(is_chat ? list.front() : json::value(std::move(list)));
+  return json_text(is_chat ? list.front() : json::value(std::move(list)));
 }
 
 }  // namespace outrider

@@ -46,8 +46,8 @@ TEST(ApiTokens, a_rendered_request_is_what_an_engine_would_be_given) {
   const std::vector<std::vector<TokenId>> prompts = {{TokenId(2), TokenId(4)}, {TokenId(3)}};
   EXPECT_EQ(render_body(*request, std::span(prompts).first(1), "r", "nano"),
             R"({"request_id":"chatcmpl-r","token_ids":[2,4],"features":null,"sampling_params":{)"
-            R"("n":1,"temperature":0E0,"top_k":64,"top_p":5E-1,"min_p":0E0,)"
-            R"("presence_penalty":0E0,"frequency_penalty":0E0,"repetition_penalty":1E0,"seed":5,)"
+            R"("n":1,"temperature":0.0,"top_k":64,"top_p":0.5,"min_p":0.0,)"
+            R"("presence_penalty":0.0,"frequency_penalty":0.0,"repetition_penalty":1.0,"seed":5,)"
             R"("stop":["x"],"max_tokens":9,"logprobs":null,"ignore_eos":false},"model":"nano",)"
             R"("stream":false})");
   request->kind = ApiKind::kCompletion;

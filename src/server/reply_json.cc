@@ -12,7 +12,7 @@ namespace outrider {
 namespace json = boost::json;
 
 std::string sse(const json::value& data, std::string_view event) {
-  const std::string text = json::serialize(data);
+  const std::string text = json_text(data);
   if (event.empty()) return fmt::format("data: {}\n\n", text);
   return fmt::format("event: {}\ndata: {}\n\n", event, text);
 }
@@ -70,7 +70,7 @@ std::string as_text(std::string_view bytes) {
 
 double log_probability_json(float log_probability) {
   constexpr float kLeast = -9999.0f;  // what OpenAI shows for a token that could not be
-  return log_probability > kLeast ? log_probability : kLeast;
+  return decimal_of(log_probability > kLeast ? log_probability : kLeast);
 }
 
 namespace {

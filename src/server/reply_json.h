@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/api_reply.h"
+#include "server/json_text.h"
 
 namespace outrider {
 

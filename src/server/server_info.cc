@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 #include <ctime>
 
+#include "server/json_text.h"
+
 namespace outrider {
 namespace {
 
@@ -35,18 +37,18 @@ json::object model_json(const ServerInfo& info, const Vocabulary& vocabulary) {
 
 json::object sampling_json(const ServingDefaults& defaults) {
   const SamplingParams& sampling = defaults.api.sampling;
-  return {{"temperature", sampling.temperature},
+  return {{"temperature", decimal_of(sampling.temperature)},
           {"top_k", sampling.top_k},
-          {"top_p", sampling.top_p},
-          {"min_p", sampling.min_p},
-          {"typical_p", sampling.typical_p},
+          {"top_p", decimal_of(sampling.top_p)},
+          {"min_p", decimal_of(sampling.min_p)},
+          {"typical_p", decimal_of(sampling.typical_p)},
           {"repeat_last_n", sampling.penalty_last},
-          {"repeat_penalty", sampling.repeat_penalty},
-          {"presence_penalty", sampling.presence_penalty},
-          {"frequency_penalty", sampling.frequency_penalty},
+          {"repeat_penalty", decimal_of(sampling.repeat_penalty)},
+          {"presence_penalty", decimal_of(sampling.presence_penalty)},
+          {"frequency_penalty", decimal_of(sampling.frequency_penalty)},
           {"speculative.n_max", defaults.drafts.n_max},
           {"speculative.n_min", defaults.drafts.n_min},
-          {"speculative.p_min", defaults.drafts.p_min},
+          {"speculative.p_min", decimal_of(defaults.drafts.p_min)},
           {"enable_thinking", defaults.api.thinking}};
 }
 
@@ -58,17 +60,17 @@ json::string text_of(const Vocabulary& vocabulary, TokenId token) {
 }  // namespace
 
 std::string model_body(const ServerInfo& info, const Vocabulary& vocabulary) {
-  return json::serialize(model_json(info, vocabulary));
+  return json_text(model_json(info, vocabulary));
 }
 
 std::string models_body(const ServerInfo& info, const Vocabulary& vocabulary) {
   json::array data;
   data.emplace_back(model_json(info, vocabulary));
-  return json::serialize(json::object{{"object", "list"},
-                                      {"data", std::move(data)},
-                                      {"first_id", info.model},
-                                      {"last_id", info.model},
-                                      {"has_more", false}});
+  return json_text(json::object{{"object", "list"},
+                                {"data", std::move(data)},
+                                {"first_id", info.model},
+                                {"last_id", info.model},
+                                {"has_more", false}});
 }
 
 std::string props_body(const ServerInfo& info, const Vocabulary& vocabulary,
@@ -78,19 +80,19 @@ std::string props_body(const ServerInfo& info, const Vocabulary& vocabulary,
                               {"speculative", info.drafts},
                               {"is_processing", false},
                               {"params", sampling_json(defaults)}};
-  return json::serialize(json::object{{"default_generation_settings", settings},
-                                      {"total_slots", info.slots},
-                                      {"model_alias", info.model},
-                                      {"model_path", info.model_path},
-                                      {"modalities", {{"vision", false}, {"audio", false}}},
-                                      {"endpoint_slots", true},
-                                      {"endpoint_props", false},
-                                      {"endpoint_metrics", true},
-                                      {"chat_template", info.chat_template},
-                                      {"bos_token", text_of(vocabulary, vocabulary.bos())},
-                                      {"eos_token", text_of(vocabulary, vocabulary.eos())},
-                                      {"build_info", info.build},
-                                      {"is_sleeping", false}});
+  return json_text(json::object{{"default_generation_settings", settings},
+                                {"total_slots", info.slots},
+                                {"model_alias", info.model},
+                                {"model_path", info.model_path},
+                                {"modalities", {{"vision", false}, {"audio", false}}},
+                                {"endpoint_slots", true},
+                                {"endpoint_props", false},
+                                {"endpoint_metrics", true},
+                                {"chat_template", info.chat_template},
+                                {"bos_token", text_of(vocabulary, vocabulary.bos())},
+                                {"eos_token", text_of(vocabulary, vocabulary.eos())},
+                                {"build_info", info.build},
+                                {"is_sleeping", false}});
 }
 
 std::string slots_body(const ServerInfo& info, const EngineState& state) {
@@ -110,7 +112,7 @@ std::string slots_body(const ServerInfo& info, const EngineState& state) {
     }
     slots.emplace_back(std::move(item));
   }
-  return json::serialize(slots);
+  return json_text(slots);
 }
 
 }  // namespace outrider

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <thread>
 
 #include "server/service_test_server.h"
@@ -293,6 +294,24 @@ TEST(Service, says_what_is_served) {
   EXPECT_EQ(nano().get("/health").at("status"), "ok");
   EXPECT_EQ(nano().get("/health/live").at("status"), "ok");
   EXPECT_EQ(nano().get("/health/ready").at("status"), "ok");
+}
+
+TEST(Service, floats_are_shown_with_their_own_digits_only) {
+  EXPECT_NE(nano().done("GET", "/props")->body.find(R"("top_p":0.95,)"), std::string::npos);
+  const std::string sampling = R"(,"temperature":0.7,"top_p":0.95,"min_p":0.05,"n":1)";
+  const std::vector<std::pair<std::string, std::string>> asked = {
+      {"/v1/chat/completions", R"(,"logprobs":true,"top_logprobs":3)"},
+      {"/v1/chat/completions", R"(,"logprobs":true,"stream":true)"},
+      {"/v1/chat/completions/render", ""},
+      {"/v1/responses", R"(,"top_logprobs":2,"input":"Hello")"},
+      {"/v1/completions", R"(,"logprobs":2,"prompt":"A")"}};
+  const std::regex floats_digits(R"([0-9]\.[0-9]+|[0-9][eE][-+]?[0-9])");
+  for (const auto& [path, fields] : asked) {
+    const std::string body = nano().done("POST", path, chat("Hello", sampling + fields))->body;
+    auto found = std::sregex_iterator(body.begin(), body.end(), floats_digits);
+    EXPECT_NE(found, std::sregex_iterator()) << path << ": " << body;
+    for (; found != std::sregex_iterator(); ++found) EXPECT_LE(found->length(), 15) << body;
+  }
 }
 
 TEST(Service, unknown_paths_and_wrong_methods_are_told_in_the_words_of_the_api) {

@@ -22,12 +22,12 @@ class ChatReplyWriter final : public ReplyWriter {
       list.emplace_back(whole_choice(i, choices[i]));
       ends.push_back(choices[i].end);
     }
-    return json::serialize(json::object{{"id", "chatcmpl-" + head_.id},
-                                        {"object", "chat.completion"},
-                                        {"created", head_.created},
-                                        {"model", head_.model},
-                                        {"choices", std::move(list)},
-                                        {"usage", openai_usage(total_usage(*request_, ends))}});
+    return json_text(json::object{{"id", "chatcmpl-" + head_.id},
+                                  {"object", "chat.completion"},
+                                  {"created", head_.created},
+                                  {"model", head_.model},
+                                  {"choices", std::move(list)},
+                                  {"usage", openai_usage(total_usage(*request_, ends))}});
   }
 
   std::string begin() override {
@@ -88,7 +88,7 @@ class ChatReplyWriter final : public ReplyWriter {
   json::object call_json(std::uint32_t choice, std::size_t index, const ReplyEvent& call) const {
     return {{"id", call_id(head_, choice, index)},
             {"type", "function"},
-            {"function", {{"name", call.text}, {"arguments", json::serialize(call.arguments)}}}};
+            {"function", {{"name", call.text}, {"arguments", json_text(call.arguments)}}}};
   }
 
   json::object whole_choice(std::uint32_t choice, const WholeReply& reply) const {

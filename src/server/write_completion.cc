@@ -28,7 +28,7 @@ class CompletionWriter final : public ReplyWriter {
     }
     json::object whole = head_json(std::move(list));
     whole["usage"] = openai_usage(total_usage(*request_, ends));
-    return json::serialize(whole);
+    return json_text(whole);
   }
 
   std::string begin() override { return {}; }

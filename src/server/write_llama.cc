@@ -22,7 +22,7 @@ class LlamaWriter final : public ReplyWriter {
       add_end(i, choices[i].end, item);
       list.emplace_back(std::move(item));
     }
-    return json::serialize(list.size() == 1 ? list.front() : json::value(std::move(list)));
+    return json_text(list.size() == 1 ? list.front() : json::value(std::move(list)));
   }
 
   std::string begin() override { return {}; }

@@ -29,7 +29,7 @@ class MessageWriter final : public ReplyWriter {
     json::object message = message_json(std::move(blocks), usage_json(reply.end.usage));
     set_stop(message, reply.end);
     if (!warnings.empty()) message["warnings"] = std::move(warnings);
-    return json::serialize(message);
+    return json_text(message);
   }
 
   std::string begin() override {
@@ -132,7 +132,7 @@ class MessageWriter final : public ReplyWriter {
   static json::object delta_json(const ReplyEvent& each) {
     if (each.kind == Kind::kThinking) return {{"type", "thinking_delta"}, {"thinking", each.text}};
     if (each.kind == Kind::kContent) return {{"type", "text_delta"}, {"text", each.text}};
-    return {{"type", "input_json_delta"}, {"partial_json", json::serialize(each.arguments)}};
+    return {{"type", "input_json_delta"}, {"partial_json", json_text(each.arguments)}};
   }
 
   ReplyHead head_;

@@ -20,7 +20,7 @@ class ResponseWriter final : public ReplyWriter {
     ReplyDelta all{.events = choices.front().events, .tokens = choices.front().tokens};
     (void)delta(0, all);
     (void)close();
-    return json::serialize(ended(choices.front().end));
+    return json_text(ended(choices.front().end));
   }
 
   std::string begin() override {
@@ -123,11 +123,11 @@ class ResponseWriter final : public ReplyWriter {
             {"parallel_tool_calls", request_->tool_choice.parallel},
             {"previous_response_id", nullptr},
             {"store", false},
-            {"temperature", request_->sampling.temperature},
+            {"temperature", decimal_of(request_->sampling.temperature)},
             {"text", {{"format", {{"type", "text"}}}}},
             {"tool_choice", tool_choice()},
             {"tools", tools()},
-            {"top_p", request_->sampling.top_p},
+            {"top_p", decimal_of(request_->sampling.top_p)},
             {"truncation", "disabled"},
             {"usage", nullptr}};
   }
@@ -214,7 +214,7 @@ class ResponseWriter final : public ReplyWriter {
 
   std::string call(const ReplyEvent& each) {
     const std::string id = item_id("fc");
-    const std::string arguments = json::serialize(each.arguments);
+    const std::string arguments = json_text(each.arguments);
     json::object whole{{"id", id},
                        {"type", "function_call"},
                        {"status", "in_progress"},
