@@ -38,6 +38,9 @@ include(GoogleTest)
 if(OUTRIDER_FUZZ)
   add_custom_target(fuzzers)
 endif()
+# The programs that tests of a label are run from.
+add_custom_target(golden_tests)
+add_custom_target(long_tests)
 
 # One GoogleTest program; every case is a test of its own, named FOLDER.Suite.case.
 function(outrider_test_program program folder label)
@@ -48,6 +51,7 @@ function(outrider_test_program program folder label)
   set(properties "")
   if(label)
     set(properties PROPERTIES LABELS ${label})
+    add_dependencies(${label}_tests ${program})
   endif()
   gtest_discover_tests(${program}
     TEST_PREFIX "${folder}." DISCOVERY_MODE PRE_TEST ${properties})
