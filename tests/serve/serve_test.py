@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -122,6 +123,36 @@ class ServeTest(unittest.TestCase):
             while json.loads(server.request("GET", "/slots")[1])[0]["is_processing"]:
                 self.assertLess(time.monotonic() - left, 1)
                 time.sleep(0.01)
+
+    def test_a_client_that_does_not_read_is_cut_and_costs_no_one_else(self):
+        with tempfile.NamedTemporaryFile("r") as log, \
+                Server("-np", "2", "--log-json", "--log-file", log.name) as server:
+            alone = server.streamed(STORY, seed=3, max_tokens=200)
+            body = json.dumps({"prompt": "A", "max_tokens": 8000, "ignore_eos": True,
+                               "stream": True, "logprobs": 5})
+            with socket.socket() as slow, concurrent.futures.ThreadPoolExecutor(1) as pool:
+                slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                slow.connect(("127.0.0.1", server.port))
+                slow.sendall((f"POST /v1/completions HTTP/1.1\r\nHost: h\r\nx-request-id: slow\r\n"
+                              f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
+                other = pool.submit(server.streamed, STORY, seed=3, max_tokens=200)
+                until = time.monotonic() + 60
+                while not (cut := [line for line in map(json.loads, log.readlines())
+                                   if line["id"] == "slow"]):
+                    self.assertLess(time.monotonic(), until)
+                    time.sleep(0.01)
+                left = time.monotonic()
+                self.assertTrue(cut[0]["aborted"])
+                self.assertLess(cut[0]["bytes"], 1 << 20)
+                busy = 2
+                while busy > (0 if other.done() else 1):
+                    self.assertLess(time.monotonic() - left, 1)
+                    slots = json.loads(server.request("GET", "/slots")[1])
+                    busy = sum(slot["is_processing"] for slot in slots)
+                _, metrics = server.request("GET", "/metrics")
+                self.assertRegex(metrics, r'finished_reason="abort"\} 1\n')
+                self.assertEqual(alone, other.result(60))
+                self.assertEqual(alone, server.streamed(STORY, seed=3, max_tokens=200))
 
     def test_keys_are_asked_for(self):
         with tempfile.NamedTemporaryFile("w", suffix=".keys") as keys:
