@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "cpu/kernels.h"
@@ -101,9 +100,7 @@ class SpinBarrier {
       turn_.store(turn + 1, std::memory_order_release);
       return;
     }
-    for (std::uint32_t spins = 0; turn_.load(std::memory_order_acquire) == turn; ++spins) {
-      if (spins > 4000) std::this_thread::yield();  // the others may be waiting for this core
-    }
+    for (Patience patience; turn_.load(std::memory_order_acquire) == turn;) patience.wait();
   }
 
  private:

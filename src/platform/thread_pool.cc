@@ -19,6 +19,9 @@ namespace {
 // system could use.
 constexpr int kSpinsBeforeSleep = 2000;
 
+// About a millisecond.
+constexpr std::uint32_t kPausesBeforeYield = 40000;
+
 void pause_briefly() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -28,6 +31,15 @@ void pause_briefly() {
 }
 
 }  // namespace
+
+void Patience::wait() {
+  if (pauses_ < kPausesBeforeYield) {
+    ++pauses_;
+    pause_briefly();
+  } else {
+    std::this_thread::yield();
+  }
+}
 
 struct ThreadPool::State {
   Task task = nullptr;
@@ -90,15 +102,7 @@ void ThreadPool::run(Task task, void* context) {
     state_->announce();
   }
   task(context, 0);
-  int spins = 0;
-  while (state_->running.load(std::memory_order_acquire) != 0) {
-    // On an oversubscribed machine the worker needs this core more than we do.
-    if (++spins > kSpinsBeforeSleep) {
-      std::this_thread::yield();
-    } else {
-      pause_briefly();
-    }
-  }
+  for (Patience patience; state_->running.load(std::memory_order_acquire) != 0;) patience.wait();
 }
 
 Range share_of(std::size_t count, std::uint32_t thread, std::uint32_t threads, std::size_t grain) {

@@ -46,6 +46,16 @@ struct Range {
 Range share_of(std::size_t count, std::uint32_t thread, std::uint32_t threads,
                std::size_t grain = 1);
 
+// How a thread waits for another that should be done any moment. Who yields on a busy machine gets
+// its core back a time slice of some milliseconds later, so that comes only after about as long.
+class Patience {
+ public:
+  void wait();
+
+ private:
+  std::uint32_t pauses_ = 0;
+};
+
 // Physical cores this process may run on, at least 1.
 std::uint32_t usable_cores();
 
