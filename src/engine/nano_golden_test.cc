@@ -1,8 +1,7 @@
 // The engine on the shipped pair.
 #include <gtest/gtest.h>
 
-#include "engine/golden_test_requests.h"
-#include "engine/nano_test_pair.h"
+#include "engine/nano_test_run.h"
 
 namespace outrider {
 namespace {
@@ -10,7 +9,7 @@ namespace {
 // The case that this project began with: two slots draft three tokens each, with a least
 // confidence, and both from their first token on.
 TEST(Nano, two_slots_draft_three_with_p_min_from_their_first_tokens) {
-  const RuntimeOptions options{.context = 512, .sequences = 2};
+  const RuntimeOptions options{.context = 512, .sequences = 2, .chunk_rows = 512};
   const auto plain = load_nano(options);
   const NanoPrompts prompts(*plain);
   const auto counts = std::make_shared<DeferredCounts>();
@@ -46,6 +45,17 @@ TEST(Nano, two_slots_draft_three_with_p_min_from_their_first_tokens) {
   }
   EXPECT_GT(all.drafted, 100u);
   EXPECT_GT(all.accepted, all.drafted / 2) << "a drafter that was trained for its target";
+}
+
+// A sample of what nano_long_test.cc runs with 200 prompts.
+TEST(Nano, replies_are_the_same_under_a_sample_of_settings) {
+  const auto cases = draw_nano_cases(1, 8, 4);
+  NanoRun run;
+  const NanoTotals totals = run.run(cases);
+  EXPECT_EQ(totals.cases, 32u);
+  EXPECT_GT(totals.drafted, 200u);
+  EXPECT_GT(totals.accepted, 100u);
+  EXPECT_GT(totals.cached, 200u);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ inline std::unique_ptr<Runtime> load_nano(const RuntimeOptions& options,
 }
 
 // Questions of the kinds that nano was trained on, each with a number of its own; every third
-// behind a system prompt, every fourth behind a turn that others begin with as well.
+// behind a system prompt, and most behind up to six turns that others begin with as well.
 inline Conversation nano_conversation(std::uint32_t number) {
   constexpr std::array kWords = {"river",  "lantern", "apple", "window",
                                  "garden", "silver",  "bridge"};
@@ -43,9 +43,9 @@ inline Conversation nano_conversation(std::uint32_t number) {
     conversation.messages.push_back(std::move(message));
   };
   if (number % 3 == 0) say(ChatRole::kSystem, "You are a helpful assistant. Answer in English.");
-  if (number % 4 == 0) {
-    say(ChatRole::kUser, "Hello!");
-    say(ChatRole::kAssistant, "Hello! How can I help you?");
+  for (std::uint32_t turn = 0; turn < number % 7; ++turn) {
+    say(ChatRole::kUser, fmt::format("What is {} plus {}?", turn + 3, 2 * turn));
+    say(ChatRole::kAssistant, fmt::format("{} plus {} is {}.", turn + 3, 2 * turn, 3 * turn + 3));
   }
   say(ChatRole::kUser, questions[number % questions.size()]);
   return conversation;
