@@ -7,8 +7,8 @@ namespace outrider {
 namespace {
 
 struct Alias {
-  std::string_view short_name;
-  const char* long_name;
+  std::string_view given;
+  const char* known;
 };
 constexpr Alias kAliases[] = {
     {"-md", "--model-draft"},
@@ -16,6 +16,15 @@ constexpr Alias kAliases[] = {
     {"-ctv", "--cache-type-v"},
     {"-ngl", "--gpu-layers"},
     {"-np", "--parallel"},
+    {"-rea", "--reasoning"},
+    // Other long names of options; behind these, a value may follow after a "=".
+    {"--n-gpu-layers", "--gpu-layers"},
+    {"--spec-draft-model", "--model-draft"},
+    {"--temperature", "--temp"},
+    {"--typical-p", "--typical"},
+    {"--verbosity", "--log-verbosity"},
+    {"--log-jsonl", "--log-json"},
+    {"--spec-synth-rates", "--synthetic-acceptance"},
     {"-cb", "--cont-batching"},
     {"-nocb", "--no-cont-batching"},
     {"-fa", "--flash-attn"},
@@ -52,6 +61,24 @@ constexpr Alias kAliases[] = {
     {"-ot", "--override-tensor"},
     {"-otd", "--override-tensor-draft"},
     {"-Cr", "--cpu-range"},
+    {"-Cb", "--cpu-mask-batch"},
+    {"-Crb", "--cpu-range-batch"},
+    {"-Cd", "--cpu-mask-draft"},
+    {"-Crd", "--cpu-range-draft"},
+    {"-Cbd", "--cpu-mask-batch-draft"},
+    {"-lm", "--load-mode"},
+    {"-lzm", "--lazy-mode"},
+    {"-fit", "--fit"},
+    {"-fitt", "--fit-target"},
+    {"-fitc", "--fit-ctx"},
+    {"-ncffn", "--n-cpu-ffn"},
+    {"-cms", "--checkpoint-min-step"},
+    {"-mmdev", "--mmproj-device"},
+    {"-hft", "--hf-token"},
+    {"-hfrd", "--hf-repo-draft"},
+    {"-cl", "--cache-list"},
+    {"-ag", "--agent"},
+    {"-no-ag", "--no-agent"},
     {"-mm", "--mmproj"},
     {"-mmu", "--mmproj-url"},
     {"-mu", "--model-url"},
@@ -75,8 +102,9 @@ constexpr Alias kAliases[] = {
 std::vector<std::string> parser_words(std::vector<std::string> arguments) {
   for (std::string& word : arguments) {
     for (const Alias& alias : kAliases) {
-      if (word != alias.short_name) continue;
-      word = alias.long_name;
+      const std::string_view name = std::string_view(word).substr(0, word.find('='));
+      if (name != alias.given) continue;
+      word.replace(0, alias.given.size(), alias.known);
       break;
     }
   }

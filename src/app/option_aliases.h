@@ -1,5 +1,5 @@
 // llama-server's short options of several letters, which the parser would take for bundles of
-// one-letter ones.
+// one-letter ones, and other names that it has for options.
 #pragma once
 #include <string>
 #include <vector>

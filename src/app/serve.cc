@@ -96,7 +96,8 @@ Command add_serve(CLI::App& app) {
   auto options = std::make_shared<ServeOptions>();
   add_serve_options(app, *options);
   return [options, &app] {
-    options->has_seed = app.count("--seed") > 0;
+    // -1 is llama-server's word for a seed of its own for each request.
+    options->has_seed = app.count("--seed") > 0 && options->sampling.seed != ~std::uint64_t{0};
     options->has_port = app.count("--port") > 0;
     return run(*options);
   };

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <fstream>
+#include <limits>
 
 namespace outrider {
 namespace {
@@ -23,16 +24,17 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--api-key", http.api_keys, "Key that requests must bring; several by commas")
       ->delimiter(',')
       ->group(kServer);
-  app.add_option("--api-key-file", o.api_key_file, "File with such keys, one a line")
+  app.add_option("--api-key-file", o.api_key_file,
+                 "File with such keys, one a line; lines that begin with # are comments")
       ->group(kServer);
   app.add_option("--ssl-cert-file", http.tls_certificate_file,
                  "PEM file of the certificate chain, for https")
       ->group(kServer);
   app.add_option("--ssl-key-file", http.tls_key_file, "PEM file of its private key")
       ->group(kServer);
-  app.add_option(
-         "--cors-origin", http.cors_origins,
-         "Origin whose pages may use the server, *: any; may be given often (default: none)")
+  app.add_option("--cors-origin,--cors-origins", http.cors_origins,
+                 "Origin whose pages may use the server, *: any; several by commas (default: none)")
+      ->delimiter(',')
       ->group(kServer);
   app.add_option("--threads-http", http.threads, "Threads that serve connections")
       ->check(CLI::Range(1, 256))
@@ -64,8 +66,14 @@ void add_serving_options(CLI::App& app, ServeOptions& o) {
   app.add_option("--chat-template-kwargs", o.template_arguments,
                  "The same as llama-server has it: {\"enable_thinking\": true}")
       ->group(kServer);
-  app.add_option("--reasoning-budget", o.reasoning_budget, "0: no thinking; -1: as requests say")
-      ->check(CLI::Range(-1, 0))
+  app.add_option("--reasoning", o.reasoning,
+                 "on: the same as --thinking; off: not; auto: the default (also -rea)")
+      ->check(CLI::IsMember({"on", "off", "auto"}))
+      ->group(kServer);
+  app.add_option("--reasoning-budget", o.reasoning_budget,
+                 "Tokens of thought at most, unless a request says otherwise; 0: no thinking; "
+                 "-1: without end")
+      ->check(CLI::Range(-1, std::numeric_limits<std::int32_t>::max()))
       ->group(kServer);
   app.add_flag("--no-cache-prompt{true},--cache-prompt{false}", o.no_cache_prompt,
                "Keep no beginnings of conversations for those that share them")
@@ -79,6 +87,9 @@ void add_serving_options(CLI::App& app, ServeOptions& o) {
   app.add_flag("--self-test", o.self_test,
                "Measure how many drafts stand on a few prompts, print it and end")
       ->group(kServer);
+  app.add_option("--spec-type", o.draft_type,
+                 "draft-mtp: the model's assistant drafts, as without this option; none: no drafts")
+      ->group("Drafting");
   app.add_option(
          "--synthetic-acceptance", o.synthetic_acceptance,
          "For benchmarks: drafts stand with these probabilities by position, as in 0.8,0.6; "
@@ -98,10 +109,22 @@ Result<void> read_keys(const std::string& path, std::vector<std::string>& keys) 
   const std::size_t before = keys.size();
   for (std::string line; std::getline(file, line);) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
-    if (!line.empty()) keys.push_back(line);
+    if (!line.empty() && line.front() != '#') keys.push_back(line);
   }
   // A server that its owner thinks is locked must not be open.
   if (keys.size() == before) return bad(fmt::format("--api-key-file: {} holds no key", path));
+  return {};
+}
+
+Result<void> read_draft_type(const std::string& type, bool& no_drafter) {
+  if (type == "none") {
+    no_drafter = true;
+  } else if (!type.empty() && type != "draft-mtp") {
+    return bad(
+        fmt::format("--spec-type {} is not built: drafts come from the model's MTP assistant, "
+                    "draft-mtp, or not at all, none",
+                    type));
+  }
   return {};
 }
 
@@ -136,6 +159,7 @@ void add_serve_options(CLI::App& app, ServeOptions& o) {
 Result<void> settle_serve_options(ServeOptions& o) {
   if (auto checked = check_llama_flags(o.llama); !checked) return checked;
   if (auto checked = check_draft_options(o.drafts); !checked) return checked;
+  if (auto read = read_draft_type(o.draft_type, o.model.no_drafter); !read) return read;
   if (!o.api_key_file.empty()) {
     if (auto read = read_keys(o.api_key_file, o.http.api_keys); !read) return read;
   }
@@ -145,7 +169,8 @@ Result<void> settle_serve_options(ServeOptions& o) {
   if (!o.template_arguments.empty()) {
     if (auto read = read_template_arguments(o.template_arguments, o.thinking); !read) return read;
   }
-  if (o.reasoning_budget == 0) o.thinking = false;
+  if (o.reasoning == "on") o.thinking = true;
+  if (o.reasoning == "off" || o.reasoning_budget == 0) o.thinking = false;
   if (o.timeout_s) {
     o.http.limits.body_time = std::chrono::seconds(*o.timeout_s);
     o.http.limits.stall_time = std::chrono::seconds(*o.timeout_s);

@@ -35,7 +35,9 @@ struct ServeOptions {
   bool log_disable = false;
   bool no_cache_prompt = false;
   std::string template_arguments;  // JSON
+  std::string reasoning;
   std::optional<std::int32_t> reasoning_budget;
+  std::string draft_type;
   std::vector<double> synthetic_acceptance;
   bool self_test = false;
   LlamaFlags llama;

@@ -72,6 +72,41 @@ TEST(ServeOptions, what_changes_nothing_is_passed_over) {
   EXPECT_NE(std::find(ignored.begin(), ignored.end(), "--flash-attn"), ignored.end());
 }
 
+TEST(ServeOptions, the_seeds_line_is_read_with_todays_names) {
+  const Parsed parsed({"-m",
+                       "TARGET",
+                       "--spec-draft-model",
+                       "ASSISTANT",
+                       "--spec-type",
+                       "draft-mtp",
+                       "--parallel",
+                       "2",
+                       "--spec-draft-n-max",
+                       "3",
+                       "--spec-draft-p-min=0.75",
+                       "--n-gpu-layers=0",
+                       "--temperature=0.5",
+                       "-fit",
+                       "off",
+                       "-lm",
+                       "mmap",
+                       "--no-mmproj",
+                       "--spec-draft-ngl",
+                       "99"});
+  EXPECT_EQ(parsed.error, "");
+  EXPECT_EQ(parsed.options.model.drafter, "ASSISTANT");
+  EXPECT_FALSE(parsed.options.model.no_drafter);
+  EXPECT_EQ(parsed.options.drafts.limits.n_max, 3u);
+  EXPECT_EQ(parsed.options.drafts.limits.p_min, 0.75f);
+  EXPECT_EQ(parsed.options.sampling.temperature, 0.5f);
+}
+
+TEST(ServeOptions, drafts_come_from_the_assistant_or_not_at_all) {
+  EXPECT_TRUE(Parsed({"--spec-type", "none"}).options.model.no_drafter);
+  EXPECT_EQ(Parsed({"--spec-type", "ngram-mod"}).error.rfind("--spec-type ngram-mod is not", 0),
+            0u);
+}
+
 TEST(ServeOptions, what_would_change_replies_is_refused_by_name) {
   const std::vector<std::vector<std::string>> lines = {{"--grammar", "x"},
                                                        {"--json-schema", "{}"},
@@ -85,6 +120,11 @@ TEST(ServeOptions, what_would_change_replies_is_refused_by_name) {
                                                        {"--samplers", "top_k"},
                                                        {"--mirostat", "1"},
                                                        {"--context-shift"},
+                                                       {"--tools", "all"},
+                                                       {"--agent"},
+                                                       {"--reasoning-budget-message", "x"},
+                                                       {"--spec-ngram-mod-n-max", "9"},
+                                                       {"--rpc", "host:1"},
                                                        {"--reasoning-format", "none"}};
   for (const auto& line : lines) {
     EXPECT_EQ(Parsed(line).error.rfind(line.front() + " ", 0), 0u) << line.front();
@@ -96,7 +136,10 @@ TEST(ServeOptions, keys_come_from_files_and_empty_ones_lock_nothing) {
   std::ofstream(path) << "one\r\n\ntwo\n";
   EXPECT_EQ(Parsed({"--api-key-file", path}).options.http.api_keys,
             (std::vector<std::string>{"one", "two"}));
-  std::ofstream(path, std::ios::trunc) << "\n";
+  std::ofstream(path, std::ios::trunc) << "# one\ntwo\n#\n";
+  EXPECT_EQ(Parsed({"--api-key-file", path}).options.http.api_keys,
+            std::vector<std::string>{"two"});
+  std::ofstream(path, std::ios::trunc) << "\n#\n";
   EXPECT_NE(Parsed({"--api-key-file", path}).error.find("holds no key"), std::string::npos);
   EXPECT_NE(Parsed({"--api-key-file", "/no/such"}).error.find("/no/such"), std::string::npos);
 }
@@ -105,6 +148,9 @@ TEST(ServeOptions, thinking_is_off_unless_asked_for) {
   EXPECT_FALSE(Parsed({}).options.thinking);
   EXPECT_TRUE(Parsed({"--thinking"}).options.thinking);
   EXPECT_TRUE(Parsed({"--chat-template-kwargs", R"({"enable_thinking":true})"}).options.thinking);
+  EXPECT_TRUE(Parsed({"-rea", "on", "--reasoning-budget", "100"}).options.thinking);
+  EXPECT_FALSE(Parsed({"--thinking", "--reasoning", "off"}).options.thinking);
+  EXPECT_TRUE(Parsed({"--thinking", "--reasoning", "auto"}).options.thinking);
   EXPECT_FALSE(Parsed({"--thinking", "--reasoning-budget", "0"}).options.thinking);
   EXPECT_NE(Parsed({"--chat-template-kwargs", R"({"other":1})"}).error.find("other"),
             std::string::npos);

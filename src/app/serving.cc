@@ -45,6 +45,9 @@ ServingDefaults defaults_of(const ServeOptions& options, const Runtime& runtime)
   ServingDefaults defaults{.api = {.sampling = options.sampling, .thinking = options.thinking},
                            .chat = chat_options_for(runtime.target()),
                            .drafts = options.drafts.limits};
+  if (options.reasoning_budget.value_or(0) > 0) {
+    defaults.api.thinking_budget = static_cast<std::uint32_t>(*options.reasoning_budget);
+  }
   if (options.has_seed) defaults.seed = options.sampling.seed;
   return defaults;
 }

@@ -68,7 +68,7 @@ void read_conversation(const json::object& object, const ApiFields& fields, ApiR
 }
 
 void read_reply_limit(const ApiFields& fields, ApiRequest& request) {
-  for (const char* key : {"max_tokens", "max_completion_tokens"}) {
+  for (const char* key : {"max_tokens", "max_completion_tokens", "n_predict"}) {
     const json::value* found = fields.find(key);
     if (found != nullptr && found->is_int64() && found->get_int64() == -1) continue;  // no limit
     fields.read(key, request.tokens_max, 1u, kCountMax);
@@ -97,6 +97,9 @@ ApiResult<ApiRequest> parse_chat(std::string_view body, const ApiDefaults& defau
                  "chat_template", "documents", "images"});
   fields.refuse_unless("modalities", json::array{"text"});
   fields.refuse_unless("echo", false);
+  fields.refuse_unless("best_of", 1);
+  fields.refuse_unless("n_probs", 0);
+  fields.refuse_unless("verbosity", "medium");
   fields.refuse_unless("continue_final_message", false);
   fields.refuse_unless("add_generation_prompt", true);
   read_conversation(*object, fields, request);

@@ -44,8 +44,13 @@ void append_text(ChatMessage& message, std::string_view text) {
 std::string joined_texts(const ApiFields& fields, std::string_view key,
                          std::initializer_list<std::string_view> types) {
   std::string joined;
-  const json::array* array = fields.array(key);
-  if (array == nullptr) return joined;
+  const json::value* found = fields.find(key);
+  if (found == nullptr) return joined;
+  const json::array* array = found->if_array();
+  if (array == nullptr) {
+    fields.fail(key, "must be a string or an array of text parts");
+    return joined;
+  }
   for (std::size_t i = 0; i < array->size(); ++i) {
     const std::string item = fmt::format("{}[{}]", key, i);
     const json::object* object = (*array)[i].if_object();
@@ -60,7 +65,8 @@ std::string joined_texts(const ApiFields& fields, std::string_view key,
     part.require("type");
     part.read("type", type);
     if (!error && std::find(types.begin(), types.end(), type) == types.end()) {
-      part.fail("type", fmt::format("must be {}", fmt::join(types, " or ")));
+      part.fail("type", fmt::format("is {}, which is not supported: it must be {}",
+                                    type.substr(0, 40), fmt::join(types, " or ")));
     }
     part.require("text");
     part.read("text", text);

@@ -24,7 +24,8 @@ bool is_open_call(const Conversation& conversation, std::string_view id);
 // Adds to the message's text; parts are separated by a line break.
 void append_text(ChatMessage& message, std::string_view text);
 
-// Every text of an array of {"type": one of `types`, "text": …}; other types are an error.
+// Every text of an array of {"type": one of `types`, "text": …}; other types are an error, and so
+// is anything but an array: strings are for the caller.
 std::string joined_texts(const ApiFields& fields, std::string_view key,
                          std::initializer_list<std::string_view> types);
 

@@ -29,10 +29,8 @@ ApiResult<ApiRequest> parse_llama_completion(std::string_view body, const ApiDef
     if (found != nullptr && found->is_int64() && found->get_int64() == -1) continue;  // no limit
     fields.read(key, request.tokens_max, 1u, kCountMax);
   }
-  fields.refuse({"image_data", "input_prefix", "input_suffix"});
-  fields.refuse_unless("t_max_predict_ms", 0);
+  fields.refuse({"image_data", "multimodal_data", "input_prefix", "input_suffix"});
   fields.refuse_unless("n_cmpl", 1);
-  fields.refuse_unless("response_fields", json::array());
   read_prompts(fields, request);
   check_choices(fields, request);
   if (error) return *error;

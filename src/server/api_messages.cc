@@ -215,6 +215,7 @@ ApiResult<ApiRequest> parse(std::string_view body, const ApiDefaults& defaults, 
   if (!is_count) fields.require("max_tokens");
   fields.read("max_tokens", request.tokens_max, 1u, kCountMax);
   read_sampling(fields, request);
+  fields.array("stop_sequences");
   read_stop(fields, "stop_sequences", request);
   fields.read("stream", request.stream);
   read_thinking_block(fields, request.thinking);

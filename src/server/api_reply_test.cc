@@ -328,6 +328,7 @@ TEST(ResponseReply, whole) {
   const WholeReply cut{{event(Kind::kContent, "a")}, {}, ended(StopReason::kLength)};
   const json::value body = json::parse(make_writer(request, head())->body(std::span(&cut, 1)));
   EXPECT_EQ(body.at("status"), json::value("incomplete"));
+  EXPECT_EQ(body.at_pointer("/output/0/status"), json::value("incomplete"));
   EXPECT_EQ(body.at("incomplete_details"), json::parse(R"({"reason":"max_output_tokens"})"));
 }
 

@@ -68,6 +68,7 @@ struct ApiRequest {
 struct ApiDefaults {
   SamplingParams sampling;
   bool thinking = false;
+  std::optional<std::uint32_t> thinking_budget{};  // tokens of thought at most
 };
 
 inline ApiRequest request_from(ApiKind kind, const ApiDefaults& defaults) {
@@ -75,6 +76,7 @@ inline ApiRequest request_from(ApiKind kind, const ApiDefaults& defaults) {
   request.kind = kind;
   request.sampling = defaults.sampling;
   request.thinking.enabled = defaults.thinking;
+  request.thinking.budget = defaults.thinking_budget;
   return request;
 }
 

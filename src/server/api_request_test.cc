@@ -174,6 +174,9 @@ TEST(ApiRequest, a_wrong_type_names_its_field) {
       {"tool_choice", "\"required\"", "requires a call, but there are no tools"},
       {"parallel_tool_calls", "0", "must be true or false"},
       {"reasoning_effort", "3", "must be a string"},
+      {"reasoning_effort", "\"some\"",
+       "must be one of none, minimal, low, medium, high, xhigh, max"},
+      {"n_predict", "0", "must be an integer, at least 1"},
       {"thinking_budget", "-3", "must be an integer, at least 0"},
       {"speculative", "true", "must be an object"},
       {"cache_prompt", "1", "must be true or false"},
@@ -237,6 +240,58 @@ TEST(ApiRequest, what_is_known_but_not_built_is_named) {
                  "suffix is not supported");
   expect_refused(parse_completion, completion(R"(,"echo":true)"), "echo",
                  "echo is not supported unless it is false");
+  expect_refused(parse_response, response(R"(,"text":{"verbosity":"low"})"), "text.verbosity",
+                 "text.verbosity is not supported unless it is \"medium\"");
+}
+
+TEST(ApiRequest, what_other_servers_would_do_is_not_dropped_anywhere) {
+  struct Case {
+    const char* field;
+    const char* value;
+    const char* neutral;  // means what leaving the field out means
+  };
+  const Case cases[] = {{"t_max_predict_ms", "5", "0"},
+                        {"response_fields", "[\"content\"]", "[]"},
+                        {"min_keep", "2", "0"},
+                        {"truncate_prompt_tokens", "9", "null"},
+                        {"cache_salt", "\"x\"", "null"},
+                        {"include_stop_str_in_output", "true", "false"},
+                        {"return_token_ids", "true", "false"},
+                        {"skip_special_tokens", "false", "true"}};
+  const std::pair<Parse, std::string (*)(std::string_view)> apis[] = {
+      {parse_chat, chat},
+      {parse_completion, completion},
+      {parse_response, response},
+      {parse_message, message},
+      {parse_llama_completion, completion}};
+  for (const auto& [parse, body] : apis) {
+    for (const Case& each : cases) {
+      const std::string field = std::string(",\"") + each.field + "\":";
+      const auto refused = parse(body(field + each.value), {});
+      ASSERT_FALSE(refused) << each.field;
+      EXPECT_EQ(refused.error().field, each.field);
+      parsed(parse, body(field + each.neutral));
+    }
+  }
+}
+
+TEST(ApiRequest, a_limit_has_llama_servers_name_too) {
+  EXPECT_EQ(parsed(parse_chat, chat(R"(,"n_predict":7)")).tokens_max, 7u);
+  EXPECT_EQ(parsed(parse_chat, chat(R"(,"n_predict":-1)")).tokens_max, std::nullopt);
+}
+
+TEST(ApiRequest, a_budget_of_thinking_is_the_servers_unless_the_request_has_one) {
+  const ApiDefaults defaults{.sampling = {}, .thinking = true, .thinking_budget = 50};
+  const auto budget = [&](Parse parse, std::string_view body) {
+    ApiResult<ApiRequest> request = parse(body, defaults);
+    return request ? request->thinking.budget : std::nullopt;
+  };
+  EXPECT_EQ(budget(parse_chat, chat("")), 50u);
+  EXPECT_EQ(budget(parse_chat, chat(R"(,"thinking_budget":5)")), 5u);
+  EXPECT_EQ(budget(parse_chat, chat(R"(,"thinking_budget":-1)")), std::nullopt);
+  EXPECT_EQ(budget(parse_message, message("")), 50u);
+  EXPECT_EQ(budget(parse_message, message(R"(,"thinking":{"type":"enabled","budget_tokens":7})")),
+            7u);
 }
 
 TEST(ApiRequest, completions_take_text_and_tokens) {
@@ -299,6 +354,13 @@ TEST(ApiRequest, responses_items_become_a_conversation) {
   EXPECT_EQ(tools.at(0), json::parse(R"({"type":"function","function":{"name":"f",
     "description":"d","parameters":{"type":"object"}}})"));
   EXPECT_EQ(roles_and_texts(parsed(parse_response, response(""))), "user Hi|");
+  EXPECT_EQ(parsed(parse_response, response(R"(,"stop":"x")")).stop, std::vector<std::string>{"x"});
+  const char* logprobs =
+      R"(,"include":["reasoning.encrypted_content","message.output_text.logprobs"])";
+  EXPECT_TRUE(parsed(parse_response, response(logprobs)).wants_logprobs);
+  EXPECT_FALSE(parsed(parse_response, response(R"(,"include":[])")).wants_logprobs);
+  expect_refused(parse_response, response(R"(,"include":[3])"), "include",
+                 "include must hold strings");
 }
 
 TEST(ApiRequest, wrong_items_are_named) {
@@ -314,8 +376,11 @@ TEST(ApiRequest, wrong_items_are_named) {
   refused(R"([{"role":"x","content":"a"}])", "input[0].role",
           "must be user, assistant, system or developer");
   refused(R"([{"role":"user"}])", "input[0].content", "is missing");
+  refused(R"([{"role":"user","content":3}])", "input[0].content",
+          "must be a string or an array of text parts");
   refused(R"([{"role":"user","content":[{"type":"input_image"}]}])", "input[0].content[0].type",
-          "must be input_text or output_text or text or summary_text or reasoning_text");
+          "is input_image, which is not supported: it must be input_text or output_text or text or "
+          "summary_text or reasoning_text");
   refused(R"([{"type":"function_call","name":"f","call_id":"c","arguments":"[]"}])",
           "input[0].arguments", "must be a string that holds a JSON object");
   refused(R"([{"type":"function_call_output","call_id":"c","output":"x"}])", "input[0].call_id",
@@ -375,6 +440,10 @@ TEST(ApiRequest, wrong_blocks_are_named) {
   parsed(parse_count_tokens, R"({"messages":[{"role":"user","content":"a"}]})");
   expect_refused(parse_message, message(R"(,"thinking":{"type":"enabled"})"),
                  "thinking.budget_tokens", "thinking.budget_tokens is missing");
+  expect_refused(parse_message, message(R"(,"system":3)"), "system",
+                 "system must be a string or an array of text parts");
+  expect_refused(parse_message, message(R"(,"stop_sequences":"x")"), "stop_sequences",
+                 "stop_sequences must be an array");
   expect_refused(parse_message, message(R"(,"tool_choice":{"type":"some"})"), "tool_choice.type",
                  "tool_choice.type must be auto, any, tool or none");
 }

@@ -162,9 +162,24 @@ void read_tool_choice(const ApiFields& fields, ToolChoice& choice) {
   }
 }
 
+// What is asked for beside the text: of all there is, log-probabilities are the one thing that this
+// server has and does not show anyway.
+void read_include(const ApiFields& fields, ApiRequest& request) {
+  const json::array* include = fields.array("include");
+  if (include == nullptr) return;
+  for (const json::value& item : *include) {
+    if (!item.is_string()) return fields.fail("include", "must hold strings");
+    if (item == "message.output_text.logprobs") request.wants_logprobs = true;
+  }
+}
+
 void read_text_format(const ApiFields& fields) {
   const json::object* text = fields.object("text");
-  const json::value* format = text == nullptr ? nullptr : text->if_contains("format");
+  if (text == nullptr) return;
+  std::optional<ApiError> error;
+  ApiFields(*text, "text", error).refuse_unless("verbosity", "medium");
+  if (error) fields.adopt(*error);
+  const json::value* format = text->if_contains("format");
   if (format == nullptr || format->is_null()) return;
   const bool is_text = format->is_object() && format->get_object().if_contains("type") != nullptr &&
                        format->get_object().at("type") == "text";
@@ -175,10 +190,8 @@ void read_reasoning_effort(const ApiFields& fields, ThinkingChoice& thinking) {
   const json::object* reasoning = fields.object("reasoning");
   if (reasoning == nullptr) return;
   std::optional<ApiError> error;
-  std::string effort;
-  ApiFields(*reasoning, "reasoning", error).read("effort", effort);
-  if (error) return fields.adopt(*error);
-  if (!effort.empty()) thinking.enabled = effort != "none" && effort != "minimal";
+  read_effort(ApiFields(*reasoning, "reasoning", error), "effort", thinking);
+  if (error) fields.adopt(*error);
 }
 
 }  // namespace
@@ -191,10 +204,12 @@ ApiResult<ApiRequest> parse_response(std::string_view body, const ApiDefaults& d
   ApiRequest request = request_from(ApiKind::kResponse, defaults);
   fields.read("model", request.model);
   read_sampling(fields, request);
+  read_stop(fields, "stop", request);
   fields.read("stream", request.stream);
   fields.read("max_output_tokens", request.tokens_max, 1u, kCountMax);
   fields.read("top_logprobs", request.top_logprobs, 0, kTopLogprobsMax);
   request.wants_logprobs = request.top_logprobs > 0;
+  read_include(fields, request);
   read_thinking(fields, request);
   read_reasoning_effort(fields, request.thinking);
   read_text_format(fields);

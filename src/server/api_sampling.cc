@@ -80,17 +80,22 @@ void refuse_foreign_samplers(const ApiFields& fields) {
   fields.refuse({"grammar", "json_schema", "guided_json", "guided_regex", "guided_choice",
                  "guided_grammar", "structured_outputs", "logits_processors", "bad_words",
                  "allowed_token_ids", "stop_token_ids", "prompt_logprobs", "samplers",
-                 "speculative.n_max", "speculative.p_min", "speculative.type"});
+                 "truncate_prompt_tokens", "cache_salt", "speculative.n_max", "speculative.p_min",
+                 "speculative.type"});
   for (const char* key : {"mirostat", "dynatemp_range", "xtc_probability", "dry_multiplier",
-                          "n_indent", "min_tokens"}) {
+                          "n_indent", "min_tokens", "min_keep", "t_max_predict_ms"}) {
     fields.refuse_unless(key, 0);
   }
   fields.refuse_unless("top_n_sigma", -1);
   fields.refuse_unless("length_penalty", 1);
-  for (const char* key : {"use_beam_search", "post_sampling_probs", "return_progress"}) {
+  for (const char* key :
+       {"use_beam_search", "post_sampling_probs", "return_progress", "include_stop_str_in_output",
+        "return_token_ids", "return_tokens_as_token_ids"}) {
     fields.refuse_unless(key, false);
   }
+  fields.refuse_unless("skip_special_tokens", true);
   fields.refuse_unless("lora", json::array());
+  fields.refuse_unless("response_fields", json::array());
 }
 
 }  // namespace
@@ -165,21 +170,35 @@ void read_stream(const ApiFields& fields, ApiRequest& request) {
   if (error) fields.adopt(*error);
 }
 
+void read_effort(const ApiFields& fields, std::string_view key, ThinkingChoice& thinking) {
+  constexpr std::string_view kEfforts[] = {"none", "minimal", "low", "medium",
+                                           "high", "xhigh",   "max"};
+  if (fields.find(key) == nullptr) return;
+  std::string effort;
+  fields.read(key, effort);
+  if (std::find(std::begin(kEfforts), std::end(kEfforts), effort) == std::end(kEfforts)) {
+    return fields.fail(key, fmt::format("must be one of {}", fmt::join(kEfforts, ", ")));
+  }
+  thinking.enabled = effort != "none" && effort != "minimal";
+}
+
 void read_thinking(const ApiFields& fields, ApiRequest& request) {
   ThinkingChoice& thinking = request.thinking;
-  std::string effort;
-  fields.read("reasoning_effort", effort);
-  if (!effort.empty()) thinking.enabled = effort != "none" && effort != "minimal";
+  read_effort(fields, "reasoning_effort", thinking);
   fields.read("enable_thinking", thinking.enabled);
   if (const json::object* arguments = fields.object("chat_template_kwargs")) {
     std::optional<ApiError> error;
     ApiFields(*arguments, "chat_template_kwargs", error).read("enable_thinking", thinking.enabled);
     if (error) fields.adopt(*error);
   }
-  for (const char* key : {"thinking_budget", "thinking_budget_tokens", "reasoning_budget"}) {
+  for (const char* key :
+       {"thinking_budget", "thinking_budget_tokens", "thinking_token_budget", "reasoning_budget"}) {
     const json::value* found = fields.find(key);
-    if (found != nullptr && found->is_int64() && found->get_int64() == -1) continue;  // no bound
-    fields.read(key, thinking.budget, 0u, kCountMax);
+    if (found != nullptr && found->is_int64() && found->get_int64() == -1) {
+      thinking.budget.reset();
+    } else {
+      fields.read(key, thinking.budget, 0u, kCountMax);
+    }
   }
 }
 

@@ -15,6 +15,8 @@ void read_sampling(const ApiFields& fields, ApiRequest& request);
 void read_stop(const ApiFields& fields, std::string_view key, ApiRequest& request);
 // stream and stream_options.
 void read_stream(const ApiFields& fields, ApiRequest& request);
+// A word for how much to think; here it turns thinking on or off.
+void read_effort(const ApiFields& fields, std::string_view key, ThinkingChoice& thinking);
 // chat_template_kwargs, reasoning_effort and thinking_budget of OpenAI's dialect.
 void read_thinking(const ApiFields& fields, ApiRequest& request);
 // A tool choice that names a tool which is not among the request's, or needs one where there is

@@ -49,10 +49,13 @@ std::string head_text(const HttpReplyHead& head) {
   } else if (head.is_http_1_0) {
     add_field(text, "Connection", "keep-alive");
   }
-  if (!head.id.empty()) add_field(text, "x-request-id", head.id);
+  if (!head.id.empty()) {
+    add_field(text, "x-request-id", head.id);
+    add_field(text, "request-id", head.id);  // where Anthropic's clients look for it
+  }
   if (!head.cors_origin.empty()) {
     add_field(text, "Access-Control-Allow-Origin", head.cors_origin);
-    add_field(text, "Access-Control-Expose-Headers", "x-request-id, retry-after");
+    add_field(text, "Access-Control-Expose-Headers", "x-request-id, request-id, retry-after");
     if (head.cors_origin != "*") add_field(text, "Vary", "Origin");
   }
   for (const auto& [name, value] : head.fields) add_field(text, name, value);

@@ -40,6 +40,7 @@ TEST(HttpServer, request_reaches_the_service_and_its_reply_the_client) {
   EXPECT_EQ(reply.field("content-type"), "application/json");
   EXPECT_EQ(reply.field("x-test"), "yes");
   EXPECT_EQ(reply.field("x-request-id"), "mine-1");
+  EXPECT_EQ(reply.field("request-id"), "mine-1");
 }
 
 TEST(HttpServer, connection_serves_one_request_after_the_other) {

@@ -19,7 +19,7 @@ class ResponseWriter final : public ReplyWriter {
   std::string body(std::span<const WholeReply> choices) override {
     ReplyDelta all{.events = choices.front().events, .tokens = choices.front().tokens};
     (void)delta(0, all);
-    (void)close();
+    (void)close(status_of(choices.front().end));
     return json_text(ended(choices.front().end));
   }
 
@@ -62,7 +62,7 @@ class ResponseWriter final : public ReplyWriter {
   }
 
   std::string end(std::uint32_t, const ReplyEnd& end) override {
-    std::string text = close();
+    std::string text = close(status_of(end));
     const char* type =
         end.reason == StopReason::kLength ? "response.incomplete" : "response.completed";
     return text + event(type, {{"response", ended(end)}});
@@ -71,6 +71,10 @@ class ResponseWriter final : public ReplyWriter {
   std::string finish() override { return {}; }
 
  private:
+  static const char* status_of(const ReplyEnd& end) {
+    return end.reason == StopReason::kLength ? "incomplete" : "completed";
+  }
+
   std::string event(const char* type, json::object fields) {
     json::object whole{{"type", type}, {"sequence_number", sequence_++}};
     for (json::key_value_pair& pair : fields) whole[pair.key()] = std::move(pair.value());
@@ -134,7 +138,7 @@ class ResponseWriter final : public ReplyWriter {
 
   json::object ended(const ReplyEnd& end) const {
     const bool is_cut = end.reason == StopReason::kLength;
-    json::object whole = response(is_cut ? "incomplete" : "completed");
+    json::object whole = response(status_of(end));
     if (is_cut) whole["incomplete_details"] = json::object{{"reason", "max_output_tokens"}};
     const ReplyUsage& usage = end.usage;
     whole["usage"] = {{"input_tokens", usage.prompt_tokens},
@@ -192,7 +196,7 @@ class ResponseWriter final : public ReplyWriter {
     return text;
   }
 
-  std::string close() {
+  std::string close(const char* status = "completed") {
     if (!open_) return {};
     json::object done = part_place();
     done["text"] = text_;
@@ -205,7 +209,7 @@ class ResponseWriter final : public ReplyWriter {
     text += event("response.content_part.done", std::move(place));
     json::array content;
     content.emplace_back(part());
-    json::object whole = item("completed", std::move(content));
+    json::object whole = item(status, std::move(content));
     text += event("response.output_item.done", {{"output_index", output_.size()}, {"item", whole}});
     output_.emplace_back(std::move(whole));
     open_.reset();

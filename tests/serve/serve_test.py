@@ -198,6 +198,12 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(1, refused.returncode)
         self.assertTrue(refused.stderr.startswith("outrider: --grammar is not built"))
 
+    def test_a_seed_holds_for_all_requests_and_minus_one_for_none(self):
+        for seed, texts in ("5", 1), ("-1", 4):
+            with Server("--seed", seed) as server:
+                said = {content(server.chat(STORY, max_tokens=40)) for _ in range(4)}
+                self.assertEqual(texts, len(said), said)
+
     def test_a_server_open_to_a_network_without_a_key_is_warned_about(self):
         with Server("--host", "0.0.0.0") as server:
             server.process.terminate()
