@@ -151,7 +151,10 @@ void read_tools(const ApiFields& fields, Conversation& conversation) {
     std::string name;
     std::string description;
     tool.read("type", type);
-    if (type != "custom") tool.fail("type", "must be custom: no other tool is built");
+    if (type != "custom") {
+      tool.fail("type",
+                fmt::format("is {}, which is not built: it must be custom", type.substr(0, 40)));
+    }
     tool.require("name");
     tool.read("name", name);
     tool.read("description", description);

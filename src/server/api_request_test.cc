@@ -227,11 +227,12 @@ TEST(ApiRequest, what_is_known_but_not_built_is_named) {
   expect_refused(parse_response, response(R"(,"text":{"format":{"type":"json_schema"}})"),
                  "text.format", "text.format is not supported unless its type is text");
   expect_refused(parse_response, response(R"(,"tools":[{"type":"web_search"}])"), "tools[0].type",
-                 "tools[0].type must be function: no other tool is built");
+                 "tools[0].type is web_search, which is not built: it must be function");
   expect_refused(parse_message, message(R"(,"mcp_servers":[])"), "mcp_servers",
                  "mcp_servers is not supported");
   expect_refused(parse_message, message(R"(,"tools":[{"type":"bash_20250124","name":"bash"}])"),
-                 "tools[0].type", "tools[0].type must be custom: no other tool is built");
+                 "tools[0].type",
+                 "tools[0].type is bash_20250124, which is not built: it must be custom");
   expect_refused(parse_message,
                  R"({"max_tokens":1,"messages":[{"role":"user","content":[{"type":"image"}]}]})",
                  "messages[0].content[0].type",

@@ -132,7 +132,10 @@ void read_tools(const ApiFields& fields, Conversation& conversation) {
     std::string description;
     tool.require("type");
     tool.read("type", type);
-    if (!error && type != "function") tool.fail("type", "must be function: no other tool is built");
+    if (!error && type != "function") {
+      tool.fail("type",
+                fmt::format("is {}, which is not built: it must be function", type.substr(0, 40)));
+    }
     tool.require("name");
     tool.read("name", name);
     tool.read("description", description);
