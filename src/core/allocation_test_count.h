@@ -1,13 +1,14 @@
 // Tests: counts what a whole program allocates through operator new. Included by one source of a
 // test program.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 
 namespace outrider {
 
-inline std::size_t allocations = 0;  // since the program started
+inline std::atomic<std::size_t> allocations = 0;  // since the program started, on any thread
 
 inline void* counted_allocation(std::size_t bytes) {
   ++allocations;

@@ -3,6 +3,7 @@
 
 #include "core/allocation_test_count.h"
 #include "engine/engine_test_harness.h"
+#include "engine/golden_test_runtime.h"
 
 namespace outrider {
 namespace {
@@ -38,6 +39,32 @@ TEST(EngineAllocation, a_step_allocates_nothing_once_it_is_warm) {
     for (int step = 0; step < 200; ++step) static_cast<void>(h.engine->step());
     EXPECT_EQ(allocations - before, 0u) << static_cast<int>(verification);
     EXPECT_GT(h.engine->counters().tokens, tokens + 200 * 6) << "and drafts stood";
+  }
+}
+
+// The same with a model, computed by the CPU on two threads.
+TEST(EngineAllocation, a_step_on_a_model_allocates_nothing_once_it_is_warm) {
+  TestOptions options{.threads = 2};
+  options.runtime.sequences = 3;
+  const auto runtime = load(golden_pair("dense"), options);
+  for (const Verification verification : {Verification::kCoupled, Verification::kRejection}) {
+    double seconds = 0;
+    Engine engine(*runtime, nullptr, {.slots = 3, .verification = verification, .clock = [&] {
+                                        return seconds += 1e-3;
+                                      }});
+    std::vector<Counting> heard(3);
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      Request r = request(i, 10 + 10 * i, 0);
+      if (i > 0) r.drafts = {.n_min = i, .n_max = i};
+      ASSERT_TRUE(engine.submit(std::move(r), heard[i]).has_value());
+    }
+    for (int step = 0; step < 30; ++step) ASSERT_TRUE(engine.step().has_value());
+    const std::size_t before = allocations;
+    const std::uint64_t rounds = engine.counters().speculative.rounds;
+    for (int step = 0; step < 20; ++step) static_cast<void>(engine.step());
+    EXPECT_EQ(allocations - before, 0u) << static_cast<int>(verification);
+    EXPECT_GT(engine.counters().speculative.rounds, rounds + 25);
+    EXPECT_EQ(engine.running(), 3u);
   }
 }
 

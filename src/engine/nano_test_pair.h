@@ -70,6 +70,8 @@ class NanoPrompts {
     return r;
   }
 
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+
  private:
   Vocabulary vocabulary_;
   Tokenizer tokenizer_;

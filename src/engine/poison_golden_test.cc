@@ -110,6 +110,11 @@ TestOptions poison_options() {
   return options;
 }
 
+TestOptions deferred(TestOptions options) {
+  options.deferred = std::make_shared<DeferredCounts>();
+  return options;
+}
+
 class Poison : public testing::TestWithParam<const char*> {};
 
 // Requests come, share prefixes, are cancelled and leave their pages to others.
@@ -117,7 +122,7 @@ TEST_P(Poison, in_pages_of_nobody_and_behind_everybodys_end_changes_no_text) {
   const TestPair pair = golden_pair(GetParam());
   const TestOptions options = poison_options();
   const auto plain = load(pair, options);
-  const auto runtime = load(pair, options);
+  const auto runtime = load(pair, deferred(options));
   Pages pages(*runtime);
   Engine engine(*runtime, nullptr, {.slots = options.runtime.sequences});
   std::mt19937 bits(11);
@@ -163,7 +168,7 @@ TEST_P(Poison, in_all_that_a_neighbour_holds_changes_no_other_text) {
   const TestPair pair = golden_pair(GetParam());
   const TestOptions options = poison_options();
   const auto plain = load(pair, options);
-  const auto runtime = load(pair, options);
+  const auto runtime = load(pair, deferred(options));
   Pages pages(*runtime);
   Engine engine(*runtime, nullptr, {.slots = options.runtime.sequences});
   std::mt19937 bits(12);
