@@ -5,16 +5,22 @@
 #include <cstdint>
 #include <vector>
 
+#include "platform/memory.h"
+
 namespace outrider {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Eight sums, so that no addition waits for another.
+// Eight sums, so that no addition waits for another. A line of memory at a time, asked for
+// beforehand: processors that do so by themselves stop at every page.
 std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) {
+  constexpr std::size_t kAhead = 6144 / sizeof(std::uint64_t);
   std::uint64_t sums[8] = {};
-  for (std::size_t i = 0; i + 8 <= count; i += 8)
+  for (std::size_t i = 0; i + 8 <= count; i += 8) {
+    __builtin_prefetch(words + i + kAhead);
     for (std::size_t k = 0; k < 8; ++k) sums[k] += words[i + k];
+  }
   std::uint64_t sum = 0;
   for (const std::uint64_t part : sums) sum += part;
   return sum;
@@ -23,7 +29,10 @@ std::uint64_t sum_words(const std::uint64_t* words, std::size_t count) {
 }  // namespace
 
 double read_bandwidth(ThreadPool& pool) {
-  const std::vector<std::uint64_t> words(std::size_t{64} << 20, 1);  // 512 MiB
+  std::vector<std::uint64_t> words;
+  words.reserve(std::size_t{64} << 20);  // 512 MiB
+  prefer_huge_pages({reinterpret_cast<std::byte*>(words.data()), words.capacity() * 8});
+  words.resize(words.capacity(), 1);
   double best = 0;
   for (int turn = 0; turn < 4; ++turn) {
     const auto start = Clock::now();
