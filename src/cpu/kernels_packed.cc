@@ -434,8 +434,7 @@ HWY_INLINE void add_six_bits(const std::byte* q, const Floats& d, const HalfScal
 
 #endif
 
-// Asks for weights `ahead` of here, if not 0. Processors do so by themselves, but stop at each
-// page.
+// Asks for weights `ahead` of here, if not 0: processors that do so themselves stop at each page.
 HWY_INLINE void fetch(const std::byte* w, std::size_t bytes, std::size_t ahead) {
   if (ahead == 0) return;
   for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(w + ahead + at);
