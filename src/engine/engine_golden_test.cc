@@ -74,11 +74,7 @@ TEST_P(EngineOnModels, a_text_depends_on_its_prompt_and_seed_alone) {
 INSTANTIATE_TEST_SUITE_P(Golden, EngineOnModels,
                          testing::Values("dense", "ple", "moe", "mild/dense", "mild/ple",
                                          "mild/moe"),
-                         [](const auto& suite_case) {
-                           std::string name = suite_case.param;
-                           std::replace(name.begin(), name.end(), '/', '_');
-                           return name;
-                         });
+                         test_name);
 
 }  // namespace
 }  // namespace outrider

@@ -50,4 +50,11 @@ inline std::vector<std::uint32_t> alone_on(Runtime& runtime, Request r) {
   return tokens;
 }
 
+// A golden case's name as part of a test's.
+inline std::string test_name(const testing::TestParamInfo<const char*>& golden_case) {
+  std::string name = golden_case.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
 }  // namespace outrider

@@ -115,16 +115,18 @@ TestOptions deferred(TestOptions options) {
   return options;
 }
 
-class Poison : public testing::TestWithParam<const char*> {};
+class Poison : public testing::TestWithParam<const char*> {
+ protected:
+  const TestPair pair = golden_pair(GetParam());
+  const TestOptions options = poison_options();
+  const std::unique_ptr<Runtime> plain = load(pair, options);
+  const std::unique_ptr<Runtime> runtime = load(pair, deferred(options));
+  Pages pages{*runtime};
+  Engine engine{*runtime, nullptr, {.slots = options.runtime.sequences}};
+};
 
 // Requests come, share prefixes, are cancelled and leave their pages to others.
 TEST_P(Poison, in_pages_of_nobody_and_behind_everybodys_end_changes_no_text) {
-  const TestPair pair = golden_pair(GetParam());
-  const TestOptions options = poison_options();
-  const auto plain = load(pair, options);
-  const auto runtime = load(pair, deferred(options));
-  Pages pages(*runtime);
-  Engine engine(*runtime, nullptr, {.slots = options.runtime.sequences});
   std::mt19937 bits(11);
   std::vector<std::unique_ptr<HeardNumbers>> heard;
   std::vector<std::vector<std::uint32_t>> want;
@@ -165,12 +167,6 @@ TEST_P(Poison, in_pages_of_nobody_and_behind_everybodys_end_changes_no_text) {
 // Everything that one conversation holds is poison in every step. It writes nonsense, and takes
 // part in all launches of the others.
 TEST_P(Poison, in_all_that_a_neighbour_holds_changes_no_other_text) {
-  const TestPair pair = golden_pair(GetParam());
-  const TestOptions options = poison_options();
-  const auto plain = load(pair, options);
-  const auto runtime = load(pair, deferred(options));
-  Pages pages(*runtime);
-  Engine engine(*runtime, nullptr, {.slots = options.runtime.sequences});
   std::mt19937 bits(12);
   Request victim = golden_request(bits);
   victim.cache_prompt = false;  // or others would go on from what it left
@@ -207,11 +203,7 @@ TEST_P(Poison, in_all_that_a_neighbour_holds_changes_no_other_text) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Poison, testing::Values("dense", "ple", "moe", "mild/dense"),
-                         [](const auto& suite_case) {
-                           std::string name = suite_case.param;
-                           std::replace(name.begin(), name.end(), '/', '_');
-                           return name;
-                         });
+                         test_name);
 
 }  // namespace
 }  // namespace outrider
