@@ -245,8 +245,9 @@ HWY_EXPORT(widen_bf16);
 HWY_EXPORT(narrow_f16);
 
 void add_dot_kernels(CpuKernels& table) {
-  table.target = hwy::TargetName(
-      static_cast<std::int64_t>(hwy::SupportedTargets() & -hwy::SupportedTargets()));
+  // The machine may have better ones that were not compiled.
+  const std::int64_t targets = hwy::SupportedTargets() & static_cast<std::int64_t>(HWY_TARGETS);
+  table.target = hwy::TargetName(targets & -targets);
   table.dot_floats = &HWY_DYNAMIC_DISPATCH(dot_floats);
   table.dot_codes = &HWY_DYNAMIC_DISPATCH(dot_codes);
   table.round_to_codes = &HWY_DYNAMIC_DISPATCH(round_to_codes);
