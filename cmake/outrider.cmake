@@ -57,15 +57,18 @@ function(outrider_test_program program folder label)
     TEST_PREFIX "${folder}." DISCOVERY_MODE PRE_TEST ${properties})
 endfunction()
 
-# outrider_folder(NAME DEPS a b LINK lib... TEST_LINK lib...)
+# outrider_folder(NAME DEPS a b LINK lib... TEST_LINK lib... APART x.cc y.cc)
 #   src/NAME as a library of its *.cc. DEPS are the folders it may include, LINK external libraries.
+#   APART are sources compiled one by one where others are compiled several at a time
+#   (CMAKE_UNITY_BUILD): those whose helpers have the names of another source's helpers.
 #   *_test.cc         one program NAME_test, run under the sanitizers
 #   *_golden_test.cc  one program NAME_golden_test, label golden: too slow there, so without them
 #   *_long_test.cc    one program NAME_long_test, label long: only when all figures are asked for
 #   *_fuzz.cc         one fuzz program each, when OUTRIDER_FUZZ is on
 function(outrider_folder name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;LINK;TEST_LINK;APART" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set(tests ${sources})
   set(golden_tests ${sources})
   set(long_tests ${sources})

@@ -9,6 +9,7 @@
 
 #include "app/convert_config.h"
 #include "app/convert_names.h"
+#include "app/golden_test_cases.h"
 #include "format/gguf.h"
 #include "model/model.h"
 
@@ -16,8 +17,6 @@ namespace outrider {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::string kCases = OUTRIDER_SOURCE_DIR "/tests/golden/cases/";
 
 // Keys that need not be alike: names and labels for people.
 const std::set<std::string_view> kFreeKeys = {"general.name", "general.size_label"};

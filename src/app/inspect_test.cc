@@ -5,14 +5,13 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "app/golden_test_cases.h"
 #include "format/gguf_writer.h"
 
 namespace outrider {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::string kCases = OUTRIDER_SOURCE_DIR "/tests/golden/cases/";
 
 class Inspect : public testing::Test {
  protected:

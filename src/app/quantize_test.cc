@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "app/golden_test_cases.h"
 #include "app/quantize_rules.h"
 #include "format/gguf.h"
 #include "format/gguf_writer.h"
@@ -13,8 +14,6 @@
 
 namespace outrider {
 namespace {
-
-const std::string kCases = OUTRIDER_SOURCE_DIR "/tests/golden/cases/";
 
 class Quantize : public testing::Test {
  protected:

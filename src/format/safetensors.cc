@@ -19,7 +19,7 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr std::size_t kMaxIndexBytes = std::size_t{16} << 20;
 constexpr std::string_view kIndexName = "model.safetensors.index.json";
 
-Error bad_file(const std::string& name, const std::string& what) {
+Error bad_safetensors(const std::string& name, const std::string& what) {
   return {ErrorCode::kBadModelFile, fmt::format("{}: {}", name, what)};
 }
 
@@ -29,23 +29,23 @@ Result<SafetensorsTensor> place_tensor(SafetensorsEntry&& entry, std::span<const
   const std::string owner = fmt::format("tensor {}", printable(entry.name));
   const auto type = safetensors_type_from_name(entry.type);
   if (!type) {
-    return bad_file(file, fmt::format("{} has dtype {}, which this build does not read", owner,
-                                      in_quotes(entry.type)));
+    return bad_safetensors(file, fmt::format("{} has dtype {}, which this build does not read",
+                                             owner, in_quotes(entry.type)));
   }
   std::uint64_t bytes = safetensors_type_bytes(*type);
   for (const std::uint64_t extent : entry.shape) {
     if (__builtin_mul_overflow(bytes, extent, &bytes)) {
-      return bad_file(file, fmt::format("{} has a shape larger than any file", owner));
+      return bad_safetensors(file, fmt::format("{} has a shape larger than any file", owner));
     }
   }
   if (entry.begin > entry.end || entry.end - entry.begin != bytes) {
-    return bad_file(file, fmt::format("{} lies from {} to {}, but its shape takes {} bytes", owner,
-                                      entry.begin, entry.end, bytes));
+    return bad_safetensors(file, fmt::format("{} lies from {} to {}, but its shape takes {} bytes",
+                                             owner, entry.begin, entry.end, bytes));
   }
   if (entry.end > data.size()) {
-    return bad_file(file, fmt::format("{} ends at byte {} of the data, but the file has {} "
-                                      "(truncated download?)",
-                                      owner, entry.end, data.size()));
+    return bad_safetensors(file, fmt::format("{} ends at byte {} of the data, but the file has {} "
+                                             "(truncated download?)",
+                                             owner, entry.end, data.size()));
   }
   return SafetensorsTensor{std::move(entry.name), *type, std::move(entry.shape),
                            data.subspan(entry.begin, bytes)};
@@ -61,8 +61,8 @@ Result<void> check_overlaps(std::span<const SafetensorsTensor> tensors, const st
   for (std::size_t i = 1; i < order.size(); ++i) {
     const SafetensorsTensor& before = *order[i - 1];
     if (before.bytes.data() + before.bytes.size() > order[i]->bytes.data()) {
-      return bad_file(file, fmt::format("tensors {} and {} overlap", printable(before.name),
-                                        printable(order[i]->name)));
+      return bad_safetensors(file, fmt::format("tensors {} and {} overlap", printable(before.name),
+                                               printable(order[i]->name)));
     }
   }
   return {};
@@ -78,16 +78,18 @@ Result<Part> parse_part(std::span<const std::byte> bytes, const std::string& fil
   std::uint64_t header_bytes = 0;
   std::span<const std::byte> text;
   if (!cursor.read(header_bytes)) {
-    return bad_file(file, fmt::format("not a safetensors file: it has {} bytes", bytes.size()));
+    return bad_safetensors(file,
+                           fmt::format("not a safetensors file: it has {} bytes", bytes.size()));
   }
   if (header_bytes > kMaxHeaderBytes) {
-    return bad_file(
+    return bad_safetensors(
         file, fmt::format("not a safetensors file: its header would have {} bytes", header_bytes));
   }
   if (!cursor.take(header_bytes, text)) {
-    return bad_file(file, fmt::format("the header has {} bytes, but the file has {} (truncated "
-                                      "download?)",
-                                      header_bytes, bytes.size()));
+    return bad_safetensors(file,
+                           fmt::format("the header has {} bytes, but the file has {} (truncated "
+                                       "download?)",
+                                       header_bytes, bytes.size()));
   }
   auto header =
       parse_safetensors_header({reinterpret_cast<const char*>(text.data()), text.size()}, file);
@@ -110,8 +112,8 @@ Result<std::map<std::string, std::string>> read_index(const std::string& path) {
   if (!mapping) return mapping.error();
   const auto bytes = mapping->bytes();
   if (bytes.size() > kMaxIndexBytes) {
-    return bad_file(path, fmt::format("an index of {} bytes, at most {} are read", bytes.size(),
-                                      kMaxIndexBytes));
+    return bad_safetensors(path, fmt::format("an index of {} bytes, at most {} are read",
+                                             bytes.size(), kMaxIndexBytes));
   }
   namespace json = boost::json;
   json::error_code ec;
@@ -120,18 +122,20 @@ Result<std::map<std::string, std::string>> read_index(const std::string& path) {
   const json::value root =
       json::parse(json::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), ec,
                   {}, options);
-  if (ec) return bad_file(path, fmt::format("not valid JSON: {}", ec.message()));
+  if (ec) return bad_safetensors(path, fmt::format("not valid JSON: {}", ec.message()));
   const json::object* top = root.if_object();
   const json::value* map = top == nullptr ? nullptr : top->if_contains("weight_map");
-  if (map == nullptr || !map->is_object()) return bad_file(path, "it has no object weight_map");
+  if (map == nullptr || !map->is_object())
+    return bad_safetensors(path, "it has no object weight_map");
   std::map<std::string, std::string> files;
   for (const auto& [tensor, file] : map->get_object()) {
     const json::string* text = file.if_string();
     // A name that leaves the folder could make us read anything.
     if (text == nullptr || text->empty() || text->find('/') != json::string::npos ||
         text->find('\0') != json::string::npos) {
-      return bad_file(path, fmt::format("tensor {} is not given the name of a file beside it",
-                                        printable({tensor.data(), tensor.size()})));
+      return bad_safetensors(path,
+                             fmt::format("tensor {} is not given the name of a file beside it",
+                                         printable({tensor.data(), tensor.size()})));
     }
     files.emplace(std::string(tensor), std::string(*text));
   }
@@ -146,8 +150,8 @@ Result<void> SafetensorsFile::add(std::span<const std::byte> bytes, const std::s
   metadata_.merge(part->metadata);
   for (SafetensorsTensor& tensor : part->tensors) {
     if (!tensor_index_.emplace(tensor.name, tensors_.size()).second) {
-      return bad_file(name,
-                      fmt::format("tensor {} is in another file too", printable(tensor.name)));
+      return bad_safetensors(
+          name, fmt::format("tensor {} is in another file too", printable(tensor.name)));
     }
     tensors_.push_back(std::move(tensor));
   }
@@ -206,8 +210,8 @@ Result<SafetensorsFile> SafetensorsFile::open_index(const std::string& path) {
   }
   for (const auto& [tensor, name] : *index) {
     if (file.find(tensor) != nullptr) continue;
-    return bad_file(path,
-                    fmt::format("tensor {} is not in {}", printable(tensor), printable(name)));
+    return bad_safetensors(
+        path, fmt::format("tensor {} is not in {}", printable(tensor), printable(name)));
   }
   return file;
 }

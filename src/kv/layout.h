@@ -2,6 +2,7 @@
 // layer of one group, as planes [64, head_dim] per layer, KV head and side, so a head's keys are
 // read as one run of memory.
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,6 +17,8 @@ enum class KvFormat { kF32, kF16 };
 enum class KvGroup : std::uint32_t { kGlobal = 0, kSliding = 1 };
 enum class KvSide : std::uint32_t { kKey = 0, kValue = 1 };
 inline constexpr std::size_t kKvGroups = 2;
+inline constexpr std::array<KvGroup, kKvGroups> kEachKvGroup = {KvGroup::kGlobal,
+                                                                KvGroup::kSliding};
 inline constexpr std::uint32_t kPageRows = 64;  // positions per page
 
 // Page counts of both groups.

@@ -7,8 +7,6 @@
 namespace outrider {
 namespace {
 
-constexpr std::array<KvGroup, kKvGroups> kGroups = {KvGroup::kGlobal, KvGroup::kSliding};
-
 constexpr std::size_t index_of(KvGroup group) {
   return static_cast<std::size_t>(group);
 }
@@ -21,7 +19,7 @@ Sequence::Sequence(SeqId id, KvPool& pool) : id_(id), pool_(pool) {
 
 Sequence::~Sequence() {
   require(!appending_, "a sequence outlives the room in it");
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     for (const PageId page : pages_[index_of(group)]) {
       if (page != KvPool::padding_page()) pool_.of(group).release(page);
     }
@@ -50,7 +48,7 @@ void KvAppend::commit(std::uint32_t accepted) && {
 
 KvSnapshot::~KvSnapshot() {
   if (pool_ == nullptr) return;
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     for (const PageId page : pages(group)) pool_->of(group).release(page);
   }
 }
@@ -87,7 +85,7 @@ Result<KvAppend> KvPool::append(Sequence& sequence, std::uint32_t rows) {
   }
   const std::uint32_t want = divide_up(sequence.length_ + rows, kPageRows);
   std::array<bool, kKvGroups> copy{};
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     copy[index_of(group)] = rows > 0 && must_copy_tail(sequence, group);
     const std::size_t missing =
         want - sequence.pages_[index_of(group)].size() + (copy[index_of(group)] ? 1 : 0);
@@ -98,7 +96,7 @@ Result<KvAppend> KvPool::append(Sequence& sequence, std::uint32_t rows) {
                       group == KvGroup::kGlobal ? "global" : "sliding", free_pages(group))};
     }
   }
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     auto& table = sequence.pages_[index_of(group)];
     if (copy[index_of(group)]) {
       const PageId to = of(group).take();
@@ -126,7 +124,7 @@ void KvPool::undo_copies(Sequence& sequence) {
 
 void KvPool::free_past_length(Sequence& sequence) {
   const std::uint32_t keep = divide_up(sequence.length_, kPageRows);
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     auto& table = sequence.pages_[index_of(group)];
     for (; table.size() > keep; table.pop_back()) of(group).release(table.back());
   }
@@ -153,7 +151,7 @@ KvSnapshot KvPool::snapshot(const Sequence& sequence) {
   if (kept.sliding_first_ > 0) {
     kept.shortest_ = std::min(kept.length_, kept.sliding_first_ * kPageRows + limits_.window - 1);
   }
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     const std::uint32_t first = group == KvGroup::kSliding ? kept.sliding_first_ : 0;
     const auto held = std::span(sequence.pages_[index_of(group)]).subspan(first);
     kept.pages_[index_of(group)].assign(held.begin(), held.end());
@@ -169,7 +167,7 @@ void KvPool::restore(Sequence& empty, const KvSnapshot& snapshot, std::uint32_t 
           "a snapshot is restored to a length it has the window of");
   require(snapshot.length_ <= limits_.sequence_rows, "a snapshot fits a sequence of its pool");
   const std::uint32_t want = divide_up(rows, kPageRows);
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     const std::uint32_t first = group == KvGroup::kSliding ? snapshot.sliding_first_ : 0;
     auto& table = empty.pages_[index_of(group)];
     table.assign(std::min(first, want), padding_page());

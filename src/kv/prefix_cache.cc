@@ -5,11 +5,7 @@
 #include <algorithm>
 
 namespace outrider {
-namespace {
-
-constexpr std::array<KvGroup, kKvGroups> kGroups = {KvGroup::kGlobal, KvGroup::kSliding};
-
-}  // namespace
+namespace {}  // namespace
 
 std::uint64_t PrefixCache::xxh3(std::uint64_t before, std::uint32_t token) {
   return XXH3_64bits_withSeed(&token, sizeof token, before);
@@ -44,7 +40,7 @@ PrefixCache::Checkpoints::iterator PrefixCache::find(PrefixRoot root, std::uint6
 bool PrefixCache::keep(PrefixRoot root, std::span<const TokenId> tokens, KvSnapshot snapshot) {
   require(!tokens.empty() && tokens.size() == snapshot.length(),
           "a checkpoint is of exactly the tokens it holds");
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     if (snapshot.pages(group).size() > of(group).budget) return false;
   }
   std::uint64_t hash = first_hash(root);
@@ -62,7 +58,8 @@ bool PrefixCache::keep(PrefixRoot root, std::span<const TokenId> tokens, KvSnaps
     ++counts_.checkpoints;
   }
   const auto over = [this](KvGroup group) { return of(group).pages > of(group).budget; };
-  while (std::any_of(kGroups.begin(), kGroups.end(), over)) evict(std::prev(checkpoints_.end()));
+  while (std::any_of(kEachKvGroup.begin(), kEachKvGroup.end(), over))
+    evict(std::prev(checkpoints_.end()));
   return true;
 }
 
@@ -92,16 +89,16 @@ std::optional<PrefixMatch> PrefixCache::match(PrefixRoot root, std::span<const T
 bool PrefixCache::make_room(std::uint32_t global_pages, std::uint32_t sliding_pages) {
   const auto want = [&](KvGroup g) { return g == KvGroup::kGlobal ? global_pages : sliding_pages; };
   const auto is_short = [&](KvGroup g) { return pool_.free_pages(g) < want(g); };
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     if (is_short(group) && pool_.free_pages(group) + reclaimable_pages(group) < want(group)) {
       return false;
     }
   }
   // One pass is enough: every page that only checkpoints hold is held by one that is not passed by.
   for (auto each = checkpoints_.end(); each != checkpoints_.begin();) {
-    if (std::none_of(kGroups.begin(), kGroups.end(), is_short)) break;
+    if (std::none_of(kEachKvGroup.begin(), kEachKvGroup.end(), is_short)) break;
     --each;
-    const bool helps = std::any_of(kGroups.begin(), kGroups.end(), [&](KvGroup group) {
+    const bool helps = std::any_of(kEachKvGroup.begin(), kEachKvGroup.end(), [&](KvGroup group) {
       return is_short(group) && frees_some(*each, group);
     });
     if (helps) each = evict(each);
@@ -125,7 +122,7 @@ std::uint32_t PrefixCache::reclaimable_pages(KvGroup group) const {
 }
 
 void PrefixCache::hold(const KvSnapshot& snapshot) {
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     Held& held = of(group);
     for (const PageId page : snapshot.pages(group)) {
       if (held.holders[page.value()]++ == 0) ++held.pages;
@@ -134,7 +131,7 @@ void PrefixCache::hold(const KvSnapshot& snapshot) {
 }
 
 void PrefixCache::let_go(const KvSnapshot& snapshot) {
-  for (const KvGroup group : kGroups) {
+  for (const KvGroup group : kEachKvGroup) {
     Held& held = of(group);
     for (const PageId page : snapshot.pages(group)) {
       if (--held.holders[page.value()] == 0) --held.pages;

@@ -1,17 +1,12 @@
 #include "server/answer.h"
 
-#include <random>
 #include <utility>
 
+#include "core/random_seed.h"
 #include "text/detokenizer.h"
 
 namespace outrider {
 namespace {
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
-}
 
 // Adds what is new to a reply, neighbours of one kind joined.
 void append(std::vector<ReplyEvent>& events, std::vector<ReplyEvent>& news) {

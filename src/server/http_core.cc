@@ -3,21 +3,13 @@
 #include <fmt/format.h>
 
 #include <boost/asio/post.hpp>
-#include <random>
 #include <utility>
 #include <vector>
 
+#include "core/random_seed.h"
 #include "server/http_session.h"
 
 namespace outrider {
-namespace {
-
-std::uint64_t random_seed() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
-}  // namespace
 
 HttpCore::HttpCore(const HttpOptions& options_in, Service& service_in, AccessLog log_in)
     : options(options_in),

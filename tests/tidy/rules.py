@@ -185,7 +185,7 @@ def folder_arrows(tree):
         words_ = call.group(1).split() if call else []
         arrows[folder], test_arrows[folder], section = [], [], ""
         for word in words_:
-            if word in ("DEPS", "LINK", "TEST_LINK"):
+            if word in ("DEPS", "LINK", "TEST_LINK", "APART"):
                 section = word
             elif section == "DEPS":
                 arrows[folder].append(word)

@@ -3,8 +3,10 @@
 
     run_clang_tidy.py --build DIRECTORY [--jobs N] [--no-analyser] [FILE...]
 
-DIRECTORY holds compile_commands.json. A source is checked again only when its compile command, the
-checks, or any file of src that it includes has changed; what was clean is remembered in
+DIRECTORY holds compile_commands.json: of sources compiled several at a time, which are then checked
+so, too, in a third of the time, or one by one as preset tidy has them. A source is checked again
+only when its compile command, the checks, or any file of src that it includes has changed; what was
+clean is remembered in
 build/clang-tidy-cache. Ends with the line "N clean, M with findings (K remembered)". Exits 77 when
 there is no clang-tidy of the version whose findings this tree is clean of. Without the analyser,
 which follows paths through functions, it takes two thirds of the time.
@@ -66,22 +68,28 @@ class Inputs:
 
 def sources(build, only):
     """Compile commands of src's sources, tests left out: their macros hide more than they show."""
+    own = build.resolve() / "src"
     commands = json.loads((build / "compile_commands.json").read_text())
     chosen = {}
     for entry in commands:
         path = pathlib.Path(entry["directory"], entry["file"]).resolve()
-        if not path.is_relative_to(ROOT / "src") or not path.exists():
+        several = path.is_relative_to(own) and path.name.startswith("unity_")
+        if not (several or path.is_relative_to(ROOT / "src")) or not path.exists():
             continue
-        if path.name.endswith("_test.cc"):
+        if path.name.endswith("_test.cc") or "_test.dir" in path.parts[-3]:
             continue
         if not only or path in only:
             chosen[path] = entry["command"]
     return chosen
 
 
+# Sources inside a source that includes several are headers to clang-tidy.
+SEVERAL = r"--header-filter=/src/.*\.(h|cc)$"
+
+
 def check(program, build, options, path):
     """What clang-tidy says of one source; empty when it is clean."""
-    said = subprocess.run([program, "-p", str(build), "--quiet", *options, str(path)],
+    said = subprocess.run([program, "-p", str(build), "--quiet", SEVERAL, *options, str(path)],
                           capture_output=True, text=True)
     if said.returncode == 0 and "warning:" not in said.stdout:
         return ""

@@ -13,7 +13,7 @@ HEADER = "// What this is for.\n#pragma once\n"
 CMAKE = {
     "CMakeLists.txt": "foreach(folder core step engine)\n",
     "src/core/CMakeLists.txt": "outrider_folder(core)\n",
-    "src/step/CMakeLists.txt": "outrider_folder(step DEPS core LINK fmt::fmt)\n",
+    "src/step/CMakeLists.txt": "outrider_folder(step DEPS core LINK fmt::fmt APART a.cc)\n",
     "src/engine/CMakeLists.txt": "outrider_folder(engine DEPS step TEST_LINK outrider_core)\n",
     "src/core/id.h": HEADER,
     "src/step/batch.h": HEADER,
