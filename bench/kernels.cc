@@ -1,5 +1,7 @@
-// bench_kernels [threads] [MiB of weights]: the packed dot products against what this machine can
-// do at most, measured in the same run: few rows against its memory, many against its registers.
+// bench_kernels [threads] [MiB of weights] [rows]: the packed dot products against what this
+// machine can do at most, measured in the same run: few rows against its memory, many against its
+// registers. Tiles are used from so many rows on, where there are any; otherwise from where they
+// are faster.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -53,6 +55,7 @@ struct Bench {
   ThreadPool& pool;
   std::vector<CodeActivation32> x;
   std::vector<float> out;
+  AlignedBuffer scratch;
 
   // Seconds of the fastest of some walks over the matrix.
   double seconds(const PackedMatrix& w, std::uint32_t rows) {
@@ -61,8 +64,9 @@ struct Bench {
       const auto start = Clock::now();
       pool.run([&](std::uint32_t thread) {
         const Range part = share_of(w.groups(), thread, pool.threads(), 2);
-        kernels.dot_packed(w.format, {w.at(part.begin), part.end - part.begin, x.data(), kCols / 32,
-                                      kCols / 32, &out[part.begin * w.group], w.rows, rows});
+        const PackedDots job{w.at(part.begin), part.end - part.begin,      x.data(), kCols / 32,
+                             kCols / 32,       &out[part.begin * w.group], w.rows,   rows};
+        kernels.dot_rows(w.format, job, scratch.data() + thread * kernels.tiles.scratch_bytes);
       });
       best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
     }
@@ -82,13 +86,16 @@ struct Bench {
   }
 };
 
-void run(std::uint32_t threads, std::size_t weight_bytes) {
-  const CpuKernels kernels = best_cpu_kernels();
+void run(std::uint32_t threads, std::size_t weight_bytes, std::size_t tiles_from) {
+  CpuKernels kernels = best_cpu_kernels();
+  if (tiles_from > 0) kernels.tiles.rows_least = static_cast<std::uint32_t>(tiles_from);
   ThreadPool pool(threads);
   const Limits limits{read_bandwidth(pool), register_rate(pool, kernels.target)};
   fmt::print("{} threads, {}: memory {:.1f} GB/s, registers {:.0f} G products/s (Q4_0's)\n",
              threads, kernels.target, limits.bandwidth / 1e9, limits.rate / 1e9);
-  Bench bench{kernels, pool, {}, {}};
+  auto scratch = AlignedBuffer::allocate(kernels.tiles.scratch_bytes * threads, "scratch");
+  require(bool{scratch}, "some memory");
+  Bench bench{kernels, pool, {}, {}, std::move(*scratch)};
   std::vector<float> values(kCols * kRowsMost);
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i * 7919 % 1000) / 500 - 1;
@@ -112,6 +119,6 @@ int main(int argc, char** argv) {
     return argc > index ? std::strtoull(argv[index], nullptr, 10) : otherwise;
   };
   const auto threads = static_cast<std::uint32_t>(number(1, outrider::usable_cores()));
-  outrider::run(threads, number(2, 128) << 20);
+  outrider::run(threads, number(2, 128) << 20, number(3, 0));
   return 0;
 }

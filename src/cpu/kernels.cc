@@ -10,6 +10,7 @@ CpuKernels chosen_table() {
   CpuKernels table{};
   add_dot_kernels(table);
   add_packed_kernels(table);
+  add_tile_kernels(table);
   add_row_kernels(table);
   add_attention_kernels(table);
   return table;

@@ -62,6 +62,15 @@ struct PackedDots {
   std::uint32_t rows;
 };
 
+// Products of packed rows on registers that hold tiles, for many rows at once. Bits are
+// dot_packed's.
+struct TileKernels {
+  // `scratch` is scratch_bytes on a cache line. Null where the machine has no such registers.
+  void (*dot_packed)(PackedFormat format, const PackedDots& job, std::byte* scratch);
+  std::size_t scratch_bytes;
+  std::uint32_t rows_least;  // for which they are the faster ones
+};
+
 // Query heads of one row over keys of the KV head they share. Key position p stands in row p % 64
 // of page pages[p / 64].
 struct GroupAttention {
@@ -89,6 +98,7 @@ struct CpuKernels {
   void (*dot_codes)(const CodeDots& job);
   std::size_t packed_group;  // weight rows in a group of packed rows
   void (*dot_packed)(PackedFormat format, const PackedDots& job);
+  TileKernels tiles;
   // width is a multiple of 32.
   void (*round_to_codes)(const float* x, std::size_t width, CodeActivation32* out);
   void (*widen_f16)(const std::uint16_t* x, std::size_t width, float* out);
@@ -111,6 +121,14 @@ struct CpuKernels {
   // zeros if no key was visible.
   void (*merge_attention)(const float* later, std::uint32_t head_dim, float* state);
   void (*finish_attention)(const float* state, std::uint32_t head_dim, float* out);
+
+  // dot_packed on whatever is fastest for that many rows; `scratch` is tiles.scratch_bytes.
+  void dot_rows(PackedFormat format, const PackedDots& job, std::byte* scratch) const {
+    if (tiles.dot_packed != nullptr && job.rows >= tiles.rows_least) {
+      return tiles.dot_packed(format, job, scratch);
+    }
+    dot_packed(format, job);
+  }
 };
 
 // The best table for this machine.
@@ -121,6 +139,7 @@ std::vector<CpuKernels> all_cpu_kernels();
 // What each kernel file adds for the currently chosen target.
 void add_dot_kernels(CpuKernels& table);
 void add_packed_kernels(CpuKernels& table);
+void add_tile_kernels(CpuKernels& table);  // behind the packed ones
 void add_row_kernels(CpuKernels& table);
 void add_attention_kernels(CpuKernels& table);
 

@@ -8,44 +8,11 @@
 #include <cstring>
 #include <numeric>
 
-#include "cpu/kernels_test_data.h"
-#include "cpu/packed_weights.h"
-#include "quant/codec.h"
+#include "cpu/packed_test_data.h"
 #include "quant/codes.h"
 
 namespace outrider {
 namespace {
-
-constexpr std::array kPackedTypes = {TensorType::kQ4_0, TensorType::kQ8_0, TensorType::kQ4_K,
-                                     TensorType::kQ6_K};
-
-// A stored matrix with rows of gaussian values, and what it holds.
-struct Stored {
-  std::vector<std::byte> bytes;
-  Weight weight;
-
-  Stored(TensorType type, std::uint32_t rows, std::uint32_t cols) {
-    const std::size_t row = row_bytes(type, cols);
-    bytes.resize(rows * row);
-    for (std::uint32_t r = 0; r < rows; ++r)
-      encode_row(type, gaussian(cols, 0.05f, r), std::span(bytes).subspan(r * row, row));
-    weight = {type, rows, cols, bytes};
-  }
-  // The same with any bits at all for codes and scales, the halves that scale everything tamed.
-  void scramble() {
-    std::mt19937 bits(7);
-    const TensorTypeInfo& type = info(weight.type);
-    for (std::size_t at = 0; at < bytes.size(); at += type.block_bytes) {
-      std::vector<std::byte> before(&bytes[at], &bytes[at] + type.block_bytes);
-      for (std::size_t i = 0; i < type.block_bytes; ++i) {
-        const bool half = weight.type == TensorType::kQ6_K
-                              ? i >= 208
-                              : i < (weight.type == TensorType::kQ4_K ? 4u : 2u);
-        if (!half) bytes[at + i] = static_cast<std::byte>(bits() & 255);
-      }
-    }
-  }
-};
 
 struct Sums {
   double value = 0;
@@ -67,12 +34,6 @@ Sums exact(const Weight& weight, std::uint32_t row, const CodeActivation32* x) {
     }
   }
   return sums;
-}
-
-std::vector<CodeActivation32> rounded(const CpuKernels& kernels, const std::vector<float>& x) {
-  std::vector<CodeActivation32> blocks(x.size() / 32);
-  kernels.round_to_codes(x.data(), x.size(), blocks.data());
-  return blocks;
 }
 
 std::vector<float> multiply(const CpuKernels& kernels, const PackedMatrix& w,
@@ -119,14 +80,7 @@ TEST(DotPacked, no_sum_is_too_large_for_its_lane) {
       for (const int byte : {0x00, 0x7f, 0x80, 0x88, 0xff}) {
         for (const int activation : {-127, 127}) {
           Stored stored(type, 16, 512);
-          std::mt19937 bits(1);
-          const TensorTypeInfo& block = info(type);
-          for (std::size_t i = 0; i < stored.bytes.size(); ++i) {
-            const std::size_t at = i % block.block_bytes;
-            const bool half =
-                type == TensorType::kQ6_K ? at >= 208 : at < (type == TensorType::kQ4_K ? 4u : 2u);
-            if (!half) stored.bytes[i] = static_cast<std::byte>(byte);
-          }
+          stored.fill_codes(static_cast<std::byte>(byte));
           std::vector<float> values(512, static_cast<float>(activation));
           const auto x = rounded(kernels, values);
           PackedWeights weights(kernels, pool);

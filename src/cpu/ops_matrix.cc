@@ -82,9 +82,15 @@ void PackedMatmulOp::run(const CpuLaunch& launch, Share share) const {
   const Range columns = share.of_columns(w.rows);
   const Range part{columns.begin / w.group, columns.end / w.group};
   if (rows == 0 || part.begin == part.end) return;
-  launch.kernels.dot_packed(w.format, {w.at(part.begin), part.end - part.begin,
-                                       codes_at(launch, x, 0), x.floats.width / 32, w.cols / 32,
-                                       launch.at(out, 0) + part.begin * w.group, out.stride, rows});
+  const PackedDots job{w.at(part.begin),
+                       part.end - part.begin,
+                       codes_at(launch, x, 0),
+                       x.floats.width / 32,
+                       w.cols / 32,
+                       launch.at(out, 0) + part.begin * w.group,
+                       out.stride,
+                       rows};
+  launch.kernels.dot_rows(w.format, job, launch.scratch(share.thread));
 }
 
 void RouteOp::run(const CpuLaunch& launch, Share share) const {

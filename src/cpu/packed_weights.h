@@ -32,7 +32,7 @@ class PackedWeights {
  public:
   // The pool packs, so none of its jobs may ask for a matrix.
   PackedWeights(const CpuKernels& kernels, ThreadPool& pool)
-      : group_(kernels.packed_group), pool_(pool) {}
+      : group_(kernels.packed_group), scratch_bytes_(kernels.tiles.scratch_bytes), pool_(pool) {}
 
   // Whether the matrix has a packed form in which parts of `unit` rows are whole groups.
   bool packs(const Weight& weight, std::size_t unit) const {
@@ -49,13 +49,15 @@ class PackedWeights {
     return {};
   }
   std::size_t bytes() const { return bytes_; }
+  // What each thread needs for products with many rows.
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
   std::byte* allocate(std::size_t bytes);
   void pack(const Weight& weight, std::span<const std::uint32_t> order, std::byte* place,
             const PackedMatrix& matrix);
 
-  std::size_t group_;
+  std::size_t group_, scratch_bytes_;
   ThreadPool& pool_;
   std::map<const std::byte*, PackedMatrix> packed_;
   std::vector<AlignedBuffer> chunks_;

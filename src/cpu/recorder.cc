@@ -141,6 +141,7 @@ class CommonRecorder : public Interface {
     require(in.width == w.cols && out.width == w.rows && in.set == out.set,
             "a matrix fits its rows");
     if (cpu_.packs(w, w.rows)) {
+      cpu_.need_scratch(cpu_.weights().scratch_bytes());
       PackedMatmulOp op;
       op.x = cpu_.activations(in, WeightMode::kCodes);
       op.w = cpu_.weights().of(w), op.out = out;
