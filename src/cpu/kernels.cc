@@ -19,7 +19,9 @@ CpuKernels chosen_table() {
 }  // namespace
 
 CpuKernels best_cpu_kernels() {
-  return chosen_table();
+  CpuKernels table = chosen_table();
+  add_packed_dot_kernels(table);
+  return table;
 }
 
 std::vector<CpuKernels> all_cpu_kernels() {
@@ -30,7 +32,8 @@ std::vector<CpuKernels> all_cpu_kernels() {
     tables.push_back(chosen_table());
   }
   hwy::SetSupportedTargetsForTest(0);
-  chosen_table();
+  CpuKernels best = chosen_table();
+  if (add_packed_dot_kernels(best)) tables.push_back(best);
   return tables;
 }
 

@@ -142,5 +142,7 @@ void add_packed_kernels(CpuKernels& table);
 void add_tile_kernels(CpuKernels& table);  // behind the packed ones
 void add_row_kernels(CpuKernels& table);
 void add_attention_kernels(CpuKernels& table);
+// Replaces what Arm's dot product instructions do better; false where there are none.
+bool add_packed_dot_kernels(CpuKernels& table);
 
 }  // namespace outrider

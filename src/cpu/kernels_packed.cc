@@ -13,18 +13,24 @@
 #include <cstring>
 #include <utility>
 
-#include "core/half.h"
 #include "cpu/kernels.h"
+#include "cpu/unrolled.h"
 
 // Instructions that Highway 1.0.3 has no name for are written as intrinsics.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET <= HWY_AVX3_DL
 #include <immintrin.h>
+#elif HWY_ARCH_ARM_A64
+#include "cpu/packed_neon.h"
+#else
+#include "cpu/packed_portable.h"
 #endif
 
 HWY_BEFORE_NAMESPACE();
 #if HWY_TARGET <= HWY_AVX3_DL && defined(HWY_TARGET_STR)
 // The target has these instructions, but Highway 1.0.3 leaves them out of its name.
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni") static_assert(true, "ends the macro");
+#elif defined(OUTRIDER_ARM_DOT_PRODUCTS)
+HWY_PUSH_ATTRIBUTES(OUTRIDER_ARM_DOT_PRODUCTS) static_assert(true, "ends the macro");
 #endif
 namespace outrider::HWY_NAMESPACE {
 namespace {
@@ -313,125 +319,6 @@ HWY_INLINE void add_six_bits(const std::byte* q, Floats d, const HalfScales& sca
   }
 }
 
-#else  // any other machine: lanes as arrays, which compilers turn into what vectors there are
-
-constexpr std::size_t kGroup = 8;
-constexpr std::size_t kTileRows = 8;
-struct Ints {
-  std::int32_t lane[kGroup];
-};
-struct Floats {
-  float lane[kGroup];
-};
-
-template <class Of>
-HWY_INLINE Floats floats_of(Of&& of) {
-  Floats v;
-  for (std::size_t i = 0; i < kGroup; ++i) v.lane[i] = of(i);
-  return v;
-}
-HWY_INLINE Floats zero() {
-  return {};
-}
-HWY_INLINE Floats load_floats(const float* at) {
-  return floats_of([&](std::size_t i) { return at[i]; });
-}
-HWY_INLINE void store_floats(const Floats& v, float* at) {
-  std::copy_n(v.lane, kGroup, at);
-}
-HWY_INLINE Floats load_halves(const std::byte* at) {
-  return floats_of([&](std::size_t i) {
-    std::uint16_t half;
-    std::memcpy(&half, at + 2 * i, sizeof half);
-    return f16_to_float(half);
-  });
-}
-HWY_INLINE Floats unsigned_to_floats(const std::byte* at) {
-  return floats_of([&](std::size_t i) { return static_cast<float>(static_cast<int>(at[i])); });
-}
-HWY_INLINE Floats times(const Floats& a, const Floats& b) {
-  return floats_of([&](std::size_t i) { return a.lane[i] * b.lane[i]; });
-}
-HWY_INLINE Floats add_scaled(const Ints& ints, const Floats& scale, float x_scale,
-                             const Floats& sum) {
-  return floats_of([&](std::size_t i) {
-    return sum.lane[i] + static_cast<float>(ints.lane[i]) * (scale.lane[i] * x_scale);
-  });
-}
-HWY_INLINE Floats minus_offset(const Floats& offset, float x_sum, const Floats& sum) {
-  return floats_of([&](std::size_t i) { return sum.lane[i] - offset.lane[i] * x_sum; });
-}
-
-// s += codes of one quad of each row times four activations; code(i) is byte i of the quad.
-template <class Code>
-HWY_INLINE void add_quad(const std::int8_t* x, Ints& s, Code&& code) {
-  for (std::size_t lane = 0; lane < kGroup; ++lane) {
-    for (std::size_t i = 0; i < 4; ++i) s.lane[lane] += code(4 * lane + i) * x[i];
-  }
-}
-
-template <std::size_t kRows>
-HWY_INLINE void nibble_sums(const std::byte* q, const CodeActivation32* const (&x)[kRows],
-                            std::size_t b, Ints (&s)[kRows]) {
-  for (std::size_t r = 0; r < kRows; ++r) {
-    s[r] = {};
-    for (std::size_t j = 0; j < 4; ++j) {
-      const std::byte* packed = q + 4 * kGroup * j;
-      const std::int8_t* codes = x[r][b].code + 4 * j;
-      add_quad(codes, s[r], [&](std::size_t i) { return static_cast<int>(packed[i]) & 15; });
-      add_quad(codes + 16, s[r], [&](std::size_t i) { return static_cast<int>(packed[i]) >> 4; });
-    }
-  }
-}
-
-template <std::size_t kRows>
-HWY_INLINE void byte_sums(const std::byte* q, const CodeActivation32* const (&x)[kRows],
-                          std::size_t b, Ints (&s)[kRows]) {
-  for (std::size_t r = 0; r < kRows; ++r) {
-    s[r] = {};
-    for (std::size_t j = 0; j < 8; ++j) {
-      const std::byte* bytes = q + 4 * kGroup * j;
-      add_quad(x[r][b].code + 4 * j, s[r],
-               [&](std::size_t i) { return static_cast<std::int8_t>(bytes[i]); });
-    }
-  }
-}
-
-HWY_INLINE Ints add_zero_point(Ints s, const CodeActivation32& x) {
-  for (std::int32_t& lane : s.lane) lane += x.minus_sum8;
-  return s;
-}
-
-struct HalfScales {
-  const std::byte* each[2];
-  HalfScales(const std::byte* first, const std::byte* second) : each{first, second} {}
-};
-
-template <std::size_t kRows>
-HWY_INLINE void add_six_bits(const std::byte* q, const Floats& d, const HalfScales& scales,
-                             const CodeActivation32* const (&x)[kRows], std::size_t b,
-                             Floats (&acc)[kRows]) {
-  for (std::size_t r = 0; r < kRows; ++r) {
-    Ints scaled{};
-    for (std::size_t half = 0; half < 2; ++half) {
-      Ints s{};
-      for (std::size_t j = 0; j < 4; ++j) {
-        const std::byte* packed = q + 4 * kGroup * j;
-        const std::byte* bits = q + 16 * kGroup + 4 * kGroup * (j / 2);
-        const std::size_t at = j % 2 * 4 + half * 2;
-        add_quad(x[r][b].code + 16 * half + 4 * j, s, [&](std::size_t i) {
-          return ((static_cast<int>(packed[i]) >> (4 * half)) & 15) +
-                 ((static_cast<int>(bits[i]) >> at) & 3) * 16 - 32;
-        });
-      }
-      for (std::size_t lane = 0; lane < kGroup; ++lane) {
-        scaled.lane[lane] += static_cast<std::int8_t>(scales.each[half][lane]) * s.lane[lane];
-      }
-    }
-    acc[r] = add_scaled(scaled, d, x[r][b].scale, acc[r]);
-  }
-}
-
 #endif
 
 // Asks for weights `ahead` of here, if not 0: processors that do so themselves stop at each page.
@@ -440,6 +327,51 @@ HWY_INLINE void fetch(const std::byte* w, std::size_t bytes, std::size_t ahead) 
   for (std::size_t at = 0; at < bytes; at += 64) __builtin_prefetch(w + ahead + at);
 }
 
+#if !HWY_ARCH_ARM_A64
+
+// The following add a block of 32 columns to acc. Scales are functions, called behind the sums:
+// a scale would take a register from them.
+
+// acc[r] += d * (sum of (code - 8) times activation)
+template <std::size_t kRows, class Scale>
+HWY_INLINE void add_nibbles(const std::byte* q, const Scale& d,
+                            const CodeActivation32* const (&x)[kRows], std::size_t b,
+                            Floats (&acc)[kRows]) {
+  Ints s[kRows];
+  nibble_sums(q, x, b, s);
+  const Floats scale = d();
+  for (std::size_t r = 0; r < kRows; ++r) {
+    acc[r] = add_scaled(add_zero_point(s[r], x[r][b]), scale, x[r][b].scale, acc[r]);
+  }
+}
+
+// acc[r] += scale * (sum of code times activation) - min * (sum of activations)
+template <std::size_t kRows, class Scale, class Min>
+HWY_INLINE void add_nibbles(const std::byte* q, const Scale& scale_of, const Min& min_of,
+                            const CodeActivation32* const (&x)[kRows], std::size_t b,
+                            Floats (&acc)[kRows]) {
+  Ints s[kRows];
+  nibble_sums(q, x, b, s);
+  const Floats scale = scale_of(), min = min_of();
+  for (std::size_t r = 0; r < kRows; ++r) {
+    const CodeActivation32& block = x[r][b];
+    acc[r] = minus_offset(min, block.sum, add_scaled(s[r], scale, block.scale, acc[r]));
+  }
+}
+
+// acc[r] += d * (sum of code times activation)
+template <std::size_t kRows, class Scale>
+HWY_INLINE void add_bytes(const std::byte* q, const Scale& d,
+                          const CodeActivation32* const (&x)[kRows], std::size_t b,
+                          Floats (&acc)[kRows]) {
+  Ints s[kRows];
+  byte_sums(q, x, b, s);
+  const Floats scale = d();
+  for (std::size_t r = 0; r < kRows; ++r) acc[r] = add_scaled(s[r], scale, x[r][b].scale, acc[r]);
+}
+
+#endif
+
 // Each format adds the products of one superblock, whose first block of activations is b.
 struct Q4_0 {
   static constexpr PackedFormat kFormat = PackedFormat::kQ4_0;
@@ -447,12 +379,8 @@ struct Q4_0 {
   static HWY_INLINE void add(const std::byte* w, const CodeActivation32* const (&x)[kRows],
                              std::size_t b, Floats (&acc)[kRows], std::size_t ahead) {
     fetch(w, 18 * kGroup, ahead);
-    Ints s[kRows];
-    nibble_sums(w + 2 * kGroup, x, b, s);
-    const Floats d = load_halves(w);
-    for (std::size_t r = 0; r < kRows; ++r) {
-      acc[r] = add_scaled(add_zero_point(s[r], x[r][b]), d, x[r][b].scale, acc[r]);
-    }
+    add_nibbles(
+        w + 2 * kGroup, [&] { return load_halves(w); }, x, b, acc);
   }
 };
 
@@ -462,10 +390,8 @@ struct Q8_0 {
   static HWY_INLINE void add(const std::byte* w, const CodeActivation32* const (&x)[kRows],
                              std::size_t b, Floats (&acc)[kRows], std::size_t ahead) {
     fetch(w, 34 * kGroup, ahead);
-    Ints s[kRows];
-    byte_sums(w + 2 * kGroup, x, b, s);
-    const Floats d = load_halves(w);
-    for (std::size_t r = 0; r < kRows; ++r) acc[r] = add_scaled(s[r], d, x[r][b].scale, acc[r]);
+    add_bytes(
+        w + 2 * kGroup, [&] { return load_halves(w); }, x, b, acc);
   }
 };
 
@@ -477,14 +403,9 @@ struct Q4_K {
     const Floats d = load_halves(w), d_min = load_halves(w + 2 * kGroup);
     for (std::size_t k = 0; k < 8; ++k) {
       fetch(w + 18 * k * kGroup, 18 * kGroup, ahead);
-      Ints s[kRows];
-      nibble_sums(w + (20 + 16 * k) * kGroup, x, b + k, s);
-      const Floats scale = times(d, unsigned_to_floats(w + (4 + k) * kGroup));
-      const Floats min = times(d_min, unsigned_to_floats(w + (12 + k) * kGroup));
-      for (std::size_t r = 0; r < kRows; ++r) {
-        const CodeActivation32& block = x[r][b + k];
-        acc[r] = minus_offset(min, block.sum, add_scaled(s[r], scale, block.scale, acc[r]));
-      }
+      const auto scale = [&] { return times(d, unsigned_to_floats(w + (4 + k) * kGroup)); };
+      const auto min = [&] { return times(d_min, unsigned_to_floats(w + (12 + k) * kGroup)); };
+      add_nibbles(w + (20 + 16 * k) * kGroup, scale, min, x, b + k, acc);
     }
   }
 };
@@ -517,14 +438,15 @@ void add_tile(const PackedDots& job, const std::byte* w, Panel panel, std::size_
   constexpr std::size_t kBytes = packed_bytes(Format::kFormat, kGroup);
   const CodeActivation32* x[kRows];
   Floats acc[kRows];
-  for (std::size_t r = 0; r < kRows; ++r) {
+  OUTRIDER_UNROLLED for (std::size_t r = 0; r < kRows; ++r) {
     x[r] = job.x + (row + r) * job.x_stride;
     acc[r] = panel.first == 0 ? zero() : load_floats(out + r * job.out_stride);
   }
   for (std::size_t b = panel.first; b < panel.end; b += kBlocks, w += kBytes) {
     Format::template add<kRows>(w, x, b, acc, panel.ahead);
   }
-  for (std::size_t r = 0; r < kRows; ++r) store_floats(acc[r], out + r * job.out_stride);
+  OUTRIDER_UNROLLED for (std::size_t r = 0; r < kRows; ++r)
+      store_floats(acc[r], out + r * job.out_stride);
 }
 
 // add_tile for 1, 2, ... rows.
@@ -582,12 +504,12 @@ std::size_t packed_group() {
 
 }  // namespace
 }  // namespace outrider::HWY_NAMESPACE
-#if HWY_TARGET <= HWY_AVX3_DL && defined(HWY_TARGET_STR)
+#if (HWY_TARGET <= HWY_AVX3_DL && defined(HWY_TARGET_STR)) || defined(OUTRIDER_ARM_DOT_PRODUCTS)
 HWY_POP_ATTRIBUTES
 #endif
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
+#if HWY_ONCE && !defined(OUTRIDER_ARM_DOT_PRODUCTS)
 namespace outrider {
 HWY_EXPORT(dot_packed);
 HWY_EXPORT(packed_group);
