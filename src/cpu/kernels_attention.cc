@@ -22,7 +22,8 @@ namespace outrider::HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kTileHeads = 4;  // as many as have their sums in registers, two each
+// Sums run in vectors of eight lanes, an even one and an odd one.
+using Eight = hn::CappedTag<float, 8>;  // head sizes are multiples of 8
 
 template <class D>
 hn::Vec<D> load(D d, const float* values) {
@@ -38,6 +39,50 @@ hn::Vec<D> load(D d, const std::uint16_t* halves) {
 #endif
 }
 
+#if HWY_TARGET <= HWY_AVX3_DL  // one register holds both
+
+constexpr std::size_t kTileHeads = 8;  // as many as have their sums in registers
+using Widest = hn::CappedTag<float, 16>;
+
+struct Pair {
+  hn::Vec<Widest> both;
+
+  static HWY_INLINE Pair zero() { return {hn::Zero(Widest())}; }
+  HWY_INLINE hn::Vec<Eight> even() const { return hn::LowerHalf(Eight(), both); }
+  HWY_INLINE hn::Vec<Eight> odd() const { return hn::UpperHalf(Eight(), both); }
+  HWY_INLINE void set_even(hn::Vec<Eight> v) { both = hn::Combine(Widest(), odd(), v); }
+};
+template <class Stored>
+HWY_INLINE Pair load_pair(const Stored* at) {
+  return {load(Widest(), at)};
+}
+HWY_INLINE void mul_add(const Pair& a, const Pair& b, Pair& sum) {
+  sum.both = hn::MulAdd(a.both, b.both, sum.both);
+}
+
+#else
+
+constexpr std::size_t kTileHeads = 4;
+using Widest = Eight;
+
+struct Pair {
+  hn::Vec<Eight> first, second;
+
+  static HWY_INLINE Pair zero() { return {hn::Zero(Eight()), hn::Zero(Eight())}; }
+  HWY_INLINE hn::Vec<Eight> even() const { return first; }
+  HWY_INLINE hn::Vec<Eight> odd() const { return second; }
+  HWY_INLINE void set_even(hn::Vec<Eight> v) { first = v; }
+};
+template <class Stored>
+HWY_INLINE Pair load_pair(const Stored* at) {
+  return {load(Eight(), at), load(Eight(), at + hn::Lanes(Eight()))};
+}
+HWY_INLINE void mul_add(const Pair& a, const Pair& b, Pair& sum) {
+  sum = {hn::MulAdd(a.first, b.first, sum.first), hn::MulAdd(a.second, b.second, sum.second)};
+}
+
+#endif
+
 // Rows of one page that are visible.
 template <class Stored>
 struct PageRows {
@@ -50,63 +95,90 @@ struct PageRows {
 template <std::size_t kHeads, class Stored>
 void score(const float* q, const PageRows<Stored>& rows, std::size_t width,
            float (*weight)[kPageRows]) {
-  const hn::CappedTag<float, 8> d;  // head sizes are multiples of 8
+  const Eight d;
   const std::size_t lanes = hn::Lanes(d);
   for (std::size_t row = 0; row < rows.count; ++row) {
     const Stored* key = rows.keys + row * width;
-    hn::Vec<decltype(d)> even[kHeads], odd[kHeads];
-    for (std::size_t h = 0; h < kHeads; ++h) even[h] = odd[h] = hn::Zero(d);
+    Pair sum[kHeads];
+    for (std::size_t h = 0; h < kHeads; ++h) sum[h] = Pair::zero();
     std::size_t i = 0;
     for (; i + 2 * lanes <= width; i += 2 * lanes) {
-      const auto k0 = load(d, key + i), k1 = load(d, key + i + lanes);
-      for (std::size_t h = 0; h < kHeads; ++h) {
-        even[h] = hn::MulAdd(k0, hn::LoadU(d, q + h * width + i), even[h]);
-        odd[h] = hn::MulAdd(k1, hn::LoadU(d, q + h * width + i + lanes), odd[h]);
-      }
+      const Pair k = load_pair(key + i);
+      for (std::size_t h = 0; h < kHeads; ++h) mul_add(k, load_pair(q + h * width + i), sum[h]);
     }
     for (; i < width; i += lanes) {
-      const auto k0 = load(d, key + i);
+      const auto k = load(d, key + i);
       for (std::size_t h = 0; h < kHeads; ++h)
-        even[h] = hn::MulAdd(k0, hn::LoadU(d, q + h * width + i), even[h]);
+        sum[h].set_even(hn::MulAdd(k, hn::LoadU(d, q + h * width + i), sum[h].even()));
     }
     for (std::size_t h = 0; h < kHeads; ++h)
-      weight[h][row] = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[h], odd[h])));
+      weight[h][row] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[h].even(), sum[h].odd())));
   }
+}
+
+// One vector of columns of mix_values.
+template <std::size_t kHeads, class D, class Stored>
+HWY_INLINE void mix_columns(D d, const float (*weight)[kPageRows], const PageRows<Stored>& rows,
+                            const float* keep, std::size_t width, float* mix) {
+  const std::size_t stride = attention_stride(width);
+  hn::Vec<D> sum[kHeads];
+  for (std::size_t h = 0; h < kHeads; ++h)
+    sum[h] = hn::Mul(hn::LoadU(d, mix + h * stride), hn::Set(d, keep[h]));
+  for (std::size_t row = 0; row < rows.count; ++row) {
+    const auto value = load(d, rows.values + row * width);
+    for (std::size_t h = 0; h < kHeads; ++h)
+      sum[h] = hn::MulAdd(value, hn::Set(d, weight[h][row]), sum[h]);
+  }
+  for (std::size_t h = 0; h < kHeads; ++h) hn::StoreU(sum[h], d, mix + h * stride);
 }
 
 // mix[h] = mix[h] * keep[h] + sum over rows of weight[h][row] * values[row].
 template <std::size_t kHeads, class Stored>
-void mix_values(const float (*weight)[kPageRows], const PageRows<Stored>& rows, const float* keep,
-                std::size_t width, float* mix, std::size_t mix_stride) {
-  const hn::CappedTag<float, 8> d;
-  for (std::size_t i = 0; i < width; i += hn::Lanes(d)) {
-    hn::Vec<decltype(d)> sum[kHeads];
-    for (std::size_t h = 0; h < kHeads; ++h)
-      sum[h] = hn::Mul(hn::LoadU(d, mix + h * mix_stride + i), hn::Set(d, keep[h]));
-    for (std::size_t row = 0; row < rows.count; ++row) {
-      const auto value = load(d, rows.values + row * width + i);
-      for (std::size_t h = 0; h < kHeads; ++h)
-        sum[h] = hn::MulAdd(value, hn::Set(d, weight[h][row]), sum[h]);
-    }
-    for (std::size_t h = 0; h < kHeads; ++h) hn::StoreU(sum[h], d, mix + h * mix_stride + i);
+void mix_values(const float (*weight)[kPageRows], PageRows<Stored> rows, const float* keep,
+                std::size_t width, float* mix) {
+  std::size_t i = 0;
+  for (const std::size_t lanes = hn::Lanes(Widest()); i + lanes <= width; i += lanes) {
+    mix_columns<kHeads>(Widest(), weight, rows, keep, width, mix + i);
+    rows.values += lanes;
+  }
+  for (const std::size_t lanes = hn::Lanes(Eight()); i < width; i += lanes) {
+    mix_columns<kHeads>(Eight(), weight, rows, keep, width, mix + i);
+    rows.values += lanes;
   }
 }
 
-// Scores become weights relative to the largest score so far; returns what earlier sums keep.
-float weigh(float* weight, std::size_t count, float& most, float& total) {
-  const hn::CappedTag<float, 8> d;
-  const float new_most = std::max(most, *std::max_element(weight, weight + count));
-  std::fill(weight + count, weight + kPageRows, new_most);
+// Scores become weights relative to the largest score so far, which is returned.
+HWY_INLINE float weigh(float* weight, std::size_t count, float most) {
+  const Widest d;
+  std::fill(weight + count, weight + kPageRows, weight[0]);
+  auto largest = hn::Set(d, most);
+  for (std::size_t row = 0; row < kPageRows; row += hn::Lanes(d))
+    largest = hn::Max(largest, hn::LoadU(d, weight + row));
+  largest = hn::MaxOfLanes(d, largest);
   for (std::size_t row = 0; row < kPageRows; row += hn::Lanes(d)) {
-    const auto above = hn::Sub(hn::LoadU(d, weight + row), hn::Set(d, new_most));
+    const auto above = hn::Sub(hn::LoadU(d, weight + row), largest);
     hn::StoreU(hn::Exp(d, above), d, weight + row);
   }
-  float page_total = 0;
-  for (std::size_t row = 0; row < count; ++row) page_total += weight[row];
-  const float keep = std::exp(most - new_most);
-  total = total * keep + page_total;
-  most = new_most;
-  return keep;
+  return hn::GetLane(largest);
+}
+
+// weigh for each head, whose largest score and total are kept; keep[h] is what earlier sums keep.
+// Totals run one beside the other, each in the order of the rows.
+template <std::size_t kHeads>
+void weigh_heads(float (*weight)[kPageRows], std::size_t count, std::size_t stride, float* most,
+                 float* keep) {
+  float page_total[kHeads] = {};
+  for (std::size_t h = 0; h < kHeads; ++h) {
+    const float new_most = weigh(weight[h], count, most[h * stride]);
+    keep[h] = std::exp(most[h * stride] - new_most);
+    most[h * stride] = new_most;
+  }
+  for (std::size_t row = 0; row < count; ++row)
+    for (std::size_t h = 0; h < kHeads; ++h) page_total[h] += weight[h][row];
+  for (std::size_t h = 0; h < kHeads; ++h) {
+    float& total = most[h * stride + 1];
+    total = total * keep[h] + page_total[h];
+  }
 }
 
 template <std::size_t kHeads, class Stored>
@@ -116,11 +188,8 @@ void attend_page(const GroupAttention& job, const PageRows<Stored>& rows, std::s
   float keep[kHeads];
   float* state = job.state + head * stride;
   score<kHeads>(job.q + head * job.head_dim, rows, job.head_dim, weight);
-  for (std::size_t h = 0; h < kHeads; ++h) {
-    float* of_head = state + h * stride + job.head_dim;
-    keep[h] = weigh(weight[h], rows.count, of_head[0], of_head[1]);
-  }
-  mix_values<kHeads>(weight, rows, keep, job.head_dim, state, stride);
+  weigh_heads<kHeads>(weight, rows.count, stride, state + job.head_dim, keep);
+  mix_values<kHeads>(weight, rows, keep, job.head_dim, state);
 }
 
 template <class Stored>
@@ -143,6 +212,7 @@ void attend(const GroupAttention& job) {
     std::size_t head = 0;
     for (; head + kTileHeads <= job.heads; head += kTileHeads)
       attend_page<kTileHeads>(job, rows, head);
+    for (; head + 4 <= job.heads; head += 4) attend_page<4>(job, rows, head);
     for (; head + 2 <= job.heads; head += 2) attend_page<2>(job, rows, head);
     if (head < job.heads) attend_page<1>(job, rows, head);
     at += count;
