@@ -1,6 +1,7 @@
 #include "engine/active_request.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "sample/best.h"
 
@@ -27,7 +28,9 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, Listener& listener,
       places.reserve(room_to_keep_best(setting.vocab, *request_.logprobs));
     }
   }
-  if (request_.constraint.any()) constraint_.emplace(request_.constraint, setting.vocab);
+  if (request_.constraint.any()) {
+    constraint_.emplace(std::move(request_.constraint), setting.vocab);
+  }
   if (!request_.stop.empty()) {
     stop_matcher_.emplace(request_.stop);
     detokenizer_.emplace(*setting.vocabulary);

@@ -1,9 +1,13 @@
 // Counts what this whole program allocates.
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "core/allocation_test_count.h"
 #include "engine/engine_test_harness.h"
 #include "engine/golden_test_runtime.h"
+#include "text/call_grammar.h"
+#include "text/reply_test_vocabulary.h"
 
 namespace outrider {
 namespace {
@@ -66,6 +70,26 @@ TEST(EngineAllocation, a_step_on_a_model_allocates_nothing_once_it_is_warm) {
     EXPECT_GT(engine.counters().speculative.rounds, rounds + 25);
     EXPECT_EQ(engine.running(), 3u);
   }
+}
+
+// A reply of calls without end, with arguments of any kind.
+TEST(EngineAllocation, keeping_to_a_syntax_allocates_nothing) {
+  const Vocabulary& vocabulary = reply_vocabulary();
+  const boost::json::value schema = boost::json::object();
+  const CallableTool tool{.name = "f", .parameters = &schema};
+  Request r = request(1, 10, 0);
+  r.constraint.syntax = TokenSyntax{call_grammar({&tool, 1}, {.ends = false}),
+                                    std::make_shared<const TokenBytes>(vocabulary)};
+  r.bias = {{*vocabulary.find("<|\"|>"), 4.0f}, {vocabulary.byte_token('}'), 4.0f}};
+  r.drafts = {.n_min = 4, .n_max = 4};
+  Harness h(1, {.vocab = vocabulary.size()}, {}, 4096);
+  Counting heard;
+  ASSERT_TRUE(h.engine->submit(std::move(r), heard).has_value());
+  for (int step = 0; step < 30; ++step) h.step();
+  const std::size_t before = allocations;
+  for (int step = 0; step < 200; ++step) static_cast<void>(h.engine->step());
+  EXPECT_EQ(allocations - before, 0u);
+  EXPECT_GT(heard.tokens, 300u) << "and drafts stood";
 }
 
 TEST(EngineAllocation, is_counted) {

@@ -8,6 +8,8 @@ namespace outrider {
 namespace {
 
 constexpr std::size_t kStatesKept = 4 * kDraftsMax;
+// A launch borrows one for each draft and one more; as many again are likely to come back.
+constexpr std::size_t kMasksKept = 2 * (kDraftsMax + 1);
 
 void set(std::vector<std::uint64_t>& mask, TokenId token, bool may) {
   const std::uint64_t bit = std::uint64_t{1} << (token.value() % 64);
@@ -32,6 +34,11 @@ Constraint::Constraint(ConstraintRules rules, std::uint32_t vocab)
       for (const auto& [token, to] : node.next) set(node.mask, token, true);
     }
     if (!nodes_[0].next.empty()) start.node = 0;
+  }
+  if (rules_.syntax) {
+    require(rules_.syntax->tokens->size() == vocab_, "a syntax is written in the vocabulary");
+    syntax_.emplace(*std::move(rules_.syntax), kMasksKept);
+    start.place = syntax_->start();
   }
   states_.reserve(kStatesKept);
   states_.push_back(start);
@@ -68,12 +75,13 @@ void Constraint::add_beginning(std::span<const TokenId> tokens) {
   }
 }
 
-Allowed Constraint::allowed(const State& state) const {
+Allowed Constraint::allowed(const State& state) {
   if (state.node) {
     const Node& node = nodes_[*state.node];
     if (node.next.size() == 1) return {.forced = node.next[0].first};
     return {.mask = node.mask};
   }
+  if (!state.place.nowhere()) return {.mask = syntax_->allowed(state.place)};
   if (state.thinking && state.thought >= rules_.thinking->tokens) {
     return {.forced = rules_.thinking->close};
   }
@@ -91,6 +99,7 @@ Constraint::State Constraint::after(State state, TokenId token) const {
                      ? std::nullopt
                      : std::optional(found->second);
   }
+  if (syntax_) syntax_->advance(state.place, token);
   if (rules_.thinking) {
     if (token == rules_.thinking->open) {
       state.thinking = true;
@@ -103,13 +112,13 @@ Constraint::State Constraint::after(State state, TokenId token) const {
   return state;
 }
 
-Allowed Constraint::ahead(std::uint32_t ahead) const {
+Allowed Constraint::ahead(std::uint32_t ahead) {
   State state = states_.back();
   for (std::uint32_t i = 0; i < ahead; ++i) {
     const Allowed now = allowed(state);
     if (now.forced) {
       state = after(state, *now.forced);
-    } else if (state.node) {
+    } else if (state.node || !state.place.nowhere()) {
       return {};  // which way it goes is open
     } else {
       ++state.count;

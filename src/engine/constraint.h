@@ -8,6 +8,7 @@
 
 #include "core/id.h"
 #include "step/batch.h"
+#include "text/syntax_masks.h"
 
 namespace outrider {
 
@@ -29,10 +30,14 @@ struct ConstraintRules {
   std::vector<TokenId> banned{};  // never
   // The reply begins with one of these token sequences; none: with anything.
   std::vector<std::vector<TokenId>> beginnings{};
+  // From its first token on the reply keeps to this; behind its end, anything. Where it says what
+  // may come, and where a beginning does, `ends`, `banned` and `thinking` say nothing.
+  std::optional<TokenSyntax> syntax{};
   std::optional<ThinkingBudget> thinking{};
 
   bool any() const {
-    return (tokens_min > 0 && !ends.empty()) || !banned.empty() || !beginnings.empty() || thinking;
+    return (tokens_min > 0 && !ends.empty()) || !banned.empty() || !beginnings.empty() || syntax ||
+           thinking;
   }
 };
 
@@ -40,10 +45,10 @@ class Constraint {
  public:
   Constraint(ConstraintRules rules, std::uint32_t vocab);
 
-  // For the token after those pushed.
-  Allowed next() const { return allowed(states_.back()); }
+  // For the token after those pushed. Borrowed until kDraftsMax + 2 others were asked for.
+  Allowed next() { return allowed(states_.back()); }
   // What is certain of the token `ahead` places later, whatever stands between.
-  Allowed ahead(std::uint32_t ahead) const;
+  Allowed ahead(std::uint32_t ahead);
   void push(TokenId token);
   // Forgets the last `count` tokens, at most kDraftsMax since the last that stands for good.
   void pop(std::uint32_t count);
@@ -54,6 +59,7 @@ class Constraint {
     std::uint32_t thought = 0;  // of them inside the thinking part
     bool thinking = false;
     std::optional<std::uint32_t> node = std::nullopt;  // of the beginnings, until one is complete
+    SyntaxPlace place{};
   };
   // A place in the tree of beginnings.
   struct Node {
@@ -63,13 +69,14 @@ class Constraint {
   using Mask = std::vector<std::uint64_t>;
   Mask all_but(std::span<const TokenId> first, std::span<const TokenId> second) const;
   void add_beginning(std::span<const TokenId> tokens);
-  Allowed allowed(const State& state) const;
+  Allowed allowed(const State& state);
   State after(State state, TokenId token) const;
 
   ConstraintRules rules_;
   std::uint32_t vocab_;
   Mask open_, early_;  // once and before tokens_min is reached; empty: all may
   std::vector<Node> nodes_;
+  std::optional<SyntaxMasks> syntax_;
   std::vector<State> states_;  // the last is current; those before it are to step back to
 };
 

@@ -67,7 +67,7 @@ TEST(Constraint, a_reply_begins_with_one_of_its_beginnings) {
 }
 
 TEST(Constraint, a_forced_path_is_known_ahead) {
-  const Constraint c({.beginnings = {tokens({10, 11, 12})}}, kVocab);
+  Constraint c({.beginnings = {tokens({10, 11, 12})}}, kVocab);
   EXPECT_EQ(c.ahead(0).forced, TokenId(10));
   EXPECT_EQ(c.ahead(2).forced, TokenId(12));
   EXPECT_FALSE(c.ahead(3).forced);
@@ -92,7 +92,7 @@ TEST(Constraint, thinking_that_the_prompt_began_counts_from_the_first_token) {
   Constraint c({.thinking = ThinkingBudget{kOpen, kClose, 1, true}}, kVocab);
   c.push(TokenId(9));
   EXPECT_EQ(c.next().forced, kClose);
-  const Constraint none({.thinking = ThinkingBudget{kOpen, kClose, 0, true}}, kVocab);
+  Constraint none({.thinking = ThinkingBudget{kOpen, kClose, 0, true}}, kVocab);
   EXPECT_EQ(none.next().forced, kClose);
 }
 

@@ -63,6 +63,11 @@ Result<void> Engine::check(const Request& request) const {
                                      bias.token.value(), setting_.vocab));
     }
   }
+  const auto& syntax = request.constraint.syntax;
+  if (syntax && syntax->tokens->size() != setting_.vocab) {
+    return bad_request(fmt::format("the tokenizer has {} tokens, but the model {}",
+                                   syntax->tokens->size(), setting_.vocab));
+  }
   if (!request.stop.empty() && setting_.vocabulary == nullptr) {
     return bad_request("stop strings need a vocabulary, and this engine has none");
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <boost/json.hpp>
 #include <limits>
 
@@ -319,6 +320,18 @@ constexpr std::string_view kSecondCallItem =
 std::string all_items() {
   return std::string(kReasoningItem) + "," + std::string(kMessageItem) + "," +
          std::string(kCallItem) + "," + std::string(kSecondCallItem);
+}
+
+TEST(ResponseReply, shows_what_it_was_asked) {
+  ApiRequest request = request_of(ApiKind::kResponse);
+  request.instructions = "Be brief.";
+  request.metadata = {{"run", "7"}};
+  const json::value body = json::parse(make_writer(request, head())->body(std::array{whole()}));
+  EXPECT_EQ(body.at("instructions"), "Be brief.");
+  EXPECT_EQ(body.at("metadata"), (json::object{{"run", "7"}}));
+  const std::string begun = make_writer(request, head())->begin();
+  EXPECT_NE(begun.find(R"("instructions":"Be brief.")"), std::string::npos) << begun;
+  EXPECT_NE(begun.find(R"("metadata":{"run":"7"})"), std::string::npos) << begun;
 }
 
 TEST(ResponseReply, whole) {

@@ -1,5 +1,6 @@
 // A request of any of the APIs, in one shape.
 #pragma once
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,10 @@ inline constexpr std::uint32_t kTopLogprobsMax = 20;  // alternatives shown for 
 inline constexpr std::size_t kStopStringsMax = 16;
 inline constexpr std::size_t kStopStringBytesMax = 1024;
 inline constexpr std::size_t kToolsMax = 256;
+// Of metadata, as OpenAI has it.
+inline constexpr std::size_t kMetadataPairsMax = 16;
+inline constexpr std::size_t kMetadataKeyMax = 64;     // bytes
+inline constexpr std::size_t kMetadataValueMax = 512;  // bytes
 
 // Text is tokenised as plain text behind <bos>; tokens are taken as they are.
 using ApiPrompt = std::variant<Conversation, std::string, std::vector<TokenId>>;
@@ -62,6 +67,9 @@ struct ApiRequest {
   bool stream = false;
   bool include_usage = false;  // OpenAI: a last chunk with usage
   bool return_tokens = false;  // llama-server: the ids beside the text
+  // OpenAI's responses: shown again in the reply.
+  std::optional<std::string> instructions;
+  boost::json::object metadata;  // of strings
 };
 
 // What a request that says nothing gets.

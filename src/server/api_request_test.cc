@@ -1,5 +1,6 @@
 #include "server/api_request.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -329,6 +330,28 @@ std::string roles_and_texts(const ApiRequest& request) {
     shown += "|";
   }
   return shown;
+}
+
+TEST(ApiRequest, responses_keep_what_they_show_again) {
+  const ApiRequest request = parsed(
+      parse_response, response(R"(,"instructions":"Be brief.","metadata":{"run":"7","":""})"));
+  EXPECT_EQ(request.instructions, "Be brief.");
+  EXPECT_EQ(request.metadata, (json::object{{"run", "7"}, {"", ""}}));
+  EXPECT_FALSE(parsed(parse_response, response("")).instructions.has_value());
+  EXPECT_TRUE(parsed(parse_response, response(R"(,"metadata":null)")).metadata.empty());
+  const char* complaint =
+      "metadata must hold at most 16 strings of at most 512 bytes, with names of at most 64";
+  const std::string long_name(65, 'a'), long_value(513, 'a');
+  json::object many;
+  for (int i = 0; i < 17; ++i) many[std::string(1, static_cast<char>('a' + i))] = "";
+  for (const json::object& metadata : {json::object{{"run", 7}}, json::object{{long_name, ""}},
+                                       json::object{{"run", long_value}}, many}) {
+    expect_refused(parse_response,
+                   response(fmt::format(R"(,"metadata":{})", json::serialize(metadata))),
+                   "metadata", complaint);
+  }
+  expect_refused(parse_response, response(R"(,"metadata":"x")"), "metadata",
+                 "metadata must be an object");
 }
 
 TEST(ApiRequest, responses_items_become_a_conversation) {

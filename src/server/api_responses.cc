@@ -1,6 +1,7 @@
 // OpenAI's responses API: its items become a conversation.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "server/api_conversation.h"
@@ -197,6 +198,24 @@ void read_reasoning_effort(const ApiFields& fields, ThinkingChoice& thinking) {
   if (error) fields.adopt(*error);
 }
 
+void read_metadata(const ApiFields& fields, json::object& metadata) {
+  const json::object* found = fields.object("metadata");
+  if (found == nullptr) return;
+  const bool fits = found->size() <= kMetadataPairsMax &&
+                    std::all_of(found->begin(), found->end(), [](const auto& pair) {
+                      return pair.key().size() <= kMetadataKeyMax && pair.value().is_string() &&
+                             pair.value().get_string().size() <= kMetadataValueMax;
+                    });
+  if (fits) {
+    metadata = *found;
+    return;
+  }
+  fields.fail("metadata",
+              fmt::format("must hold at most {} strings of at most {} bytes, with names "
+                          "of at most {}",
+                          kMetadataPairsMax, kMetadataValueMax, kMetadataKeyMax));
+}
+
 }  // namespace
 
 ApiResult<ApiRequest> parse_response(std::string_view body, const ApiDefaults& defaults) {
@@ -220,13 +239,13 @@ ApiResult<ApiRequest> parse_response(std::string_view body, const ApiDefaults& d
   fields.refuse_unless("background", false);
   fields.refuse_unless("truncation", "disabled");
   Conversation conversation;
-  std::string instructions;
-  fields.read("instructions", instructions);
-  if (!instructions.empty()) {
+  fields.read("instructions", request.instructions);
+  if (!request.instructions.value_or("").empty()) {
     ChatMessage& message = conversation.messages.emplace_back();
     message.role = ChatRole::kSystem;
-    message.content = instructions;
+    message.content = *request.instructions;
   }
+  read_metadata(fields, request.metadata);
   read_input(fields, conversation);
   read_tools(fields, conversation);
   read_tool_choice(fields, request.tool_choice);

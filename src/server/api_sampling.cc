@@ -7,6 +7,8 @@
 #include <charconv>
 #include <limits>
 
+#include "text/call_grammar.h"
+
 namespace outrider {
 
 namespace json = boost::json;
@@ -215,6 +217,13 @@ void check_conversation(const ApiFields& fields, const Conversation& conversatio
   }
   if (conversation.tools.size() > kToolsMax) {
     return fields.fail("tools", fmt::format("must hold at most {} tools", kToolsMax));
+  }
+  for (const json::value& tool : conversation.tools) {
+    const json::string& name = tool.at("function").at("name").get_string();
+    if (can_be_called({name.data(), name.size()})) continue;
+    return fields.fail("tools",
+                       "holds a name that is too long, has a { or begins or ends in white "
+                       "space, so that no call of it could be read");
   }
   if (choice.kind == ToolChoice::Kind::kRequired && conversation.tools.empty()) {
     return fields.fail("tool_choice", "requires a call, but there are no tools");

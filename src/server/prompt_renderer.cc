@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "text/call_grammar.h"
 #include "text/prompt.h"
 
 namespace outrider {
@@ -62,29 +63,47 @@ ApiResult<std::vector<RenderedPrompt>> PromptRenderer::render(const ApiRequest& 
   return rendered;
 }
 
-// A call to one of the tools that may be called, up to where its arguments begin.
-std::vector<std::vector<TokenId>> PromptRenderer::call_beginnings(const ApiRequest& request,
-                                                                  const Conversation& conversation,
-                                                                  bool starts_in_thinking) const {
+std::shared_ptr<const TokenBytes> PromptRenderer::token_bytes() const {
+  std::call_once(token_bytes_made_, [this] {
+    token_bytes_ = std::make_shared<const TokenBytes>(tokenizer_.vocabulary());
+  });
+  return token_bytes_;
+}
+
+// A call up to where its arguments begin, in the tokens that the model was trained on.
+std::vector<TokenId> PromptRenderer::call_beginning(std::string_view name,
+                                                    bool starts_in_thinking) const {
   const Vocabulary& vocabulary = tokenizer_.vocabulary();
-  const std::optional<TokenId> call = vocabulary.find("<|tool_call>");
-  const std::optional<TokenId> thought_end = vocabulary.find("<channel|>");
-  std::vector<std::vector<TokenId>> beginnings;
-  if (!call) return beginnings;
-  for (const json::value& tool : conversation.tools) {
-    const json::string& name = tool.at("function").at("name").get_string();
-    if (request.tool_choice.kind == ToolChoice::Kind::kNamed && name != request.tool_choice.name) {
-      continue;
-    }
-    std::vector<TokenId>& beginning = beginnings.emplace_back();
-    if (starts_in_thinking && thought_end) beginning.push_back(*thought_end);
-    beginning.push_back(*call);
-    std::string text = "call:";
-    text.append(name.data(), name.size()).push_back('{');
-    const std::vector<TokenId> plain = tokenizer_.encode(text);
-    beginning.insert(beginning.end(), plain.begin(), plain.end());
+  std::vector<TokenId> beginning;
+  if (starts_in_thinking) beginning.push_back(*vocabulary.find("<channel|>"));
+  beginning.push_back(*vocabulary.find("<|tool_call>"));
+  const std::vector<TokenId> plain =
+      tokenizer_.encode(std::string("call:").append(name).append("{"));
+  beginning.insert(beginning.end(), plain.begin(), plain.end());
+  return beginning;
+}
+
+// Calls of the tools that may be called, and nothing else. A model whose vocabulary cannot write
+// calls is left to itself.
+void PromptRenderer::force_call(const ApiRequest& request, const RenderedPrompt& prompt,
+                                ConstraintRules& rules) const {
+  std::shared_ptr<const TokenBytes> bytes = token_bytes();
+  if (!bytes->complete()) return;
+  const ToolChoice& choice = request.tool_choice;
+  std::vector<CallableTool> tools;
+  for (const json::value& tool : std::get<Conversation>(request.prompts.front()).tools) {
+    const json::object& function = tool.at("function").get_object();
+    const json::string& text = function.at("name").get_string();
+    const std::string_view name(text.data(), text.size());
+    if (choice.kind == ToolChoice::Kind::kNamed && name != choice.name) continue;
+    tools.push_back({.name = name, .parameters = function.if_contains("parameters")});
+    rules.beginnings.push_back(call_beginning(name, prompt.starts_in_thinking));
   }
-  return beginnings;
+  rules.syntax =
+      TokenSyntax{.syntax = call_grammar(tools, {.closes_thought = prompt.starts_in_thinking,
+                                                 .repeats = choice.parallel,
+                                                 .ends = !request.ignore_eos}),
+                  .tokens = std::move(bytes)};
 }
 
 ConstraintRules PromptRenderer::rules(const ApiRequest& request,
@@ -101,8 +120,7 @@ ConstraintRules PromptRenderer::rules(const ApiRequest& request,
   if (kind == Kind::kNone) {
     if (const auto call = vocabulary.find("<|tool_call>")) rules.banned.push_back(*call);
   } else if (kind != Kind::kAuto) {
-    rules.beginnings = call_beginnings(request, std::get<Conversation>(request.prompts.front()),
-                                       prompt.starts_in_thinking);
+    force_call(request, prompt, rules);
   }
   const std::optional<TokenId> open = vocabulary.find("<|channel>");
   const std::optional<TokenId> close = vocabulary.find("<channel|>");

@@ -111,17 +111,18 @@ class ResponseWriter final : public ReplyWriter {
   }
 
   json::object response(const char* status) const {
-    json::value limit;
+    json::value limit, instructions;
     if (request_->tokens_max) limit = *request_->tokens_max;
+    if (request_->instructions) instructions = *request_->instructions;
     return {{"id", "resp_" + head_.id},
             {"object", "response"},
             {"created_at", head_.created},
             {"status", status},
             {"error", nullptr},
             {"incomplete_details", nullptr},
-            {"instructions", nullptr},
+            {"instructions", std::move(instructions)},
             {"max_output_tokens", std::move(limit)},
-            {"metadata", json::object()},
+            {"metadata", request_->metadata},
             {"model", head_.model},
             {"output", output_},
             {"parallel_tool_calls", request_->tool_choice.parallel},

@@ -42,6 +42,33 @@ inline Utf8Front utf8_front(std::string_view text) {
   return {Utf8Front::Kind::kCharacter, length};
 }
 
+// Goes through characters byte by byte. `place` is 0 between two of them; inside one it tells what
+// may come: so many bytes more, or after one of four leads a second byte of fewer values. False
+// where `byte` cannot come.
+inline bool utf8_next(std::uint8_t& place, std::uint8_t byte) {
+  constexpr std::uint8_t kAfterE0 = 4, kAfterED = 5, kAfterF0 = 6, kAfterF4 = 7;
+  if (place == 0) {
+    if (byte < 0x80) return true;
+    if (byte < 0xC2 || byte > 0xF4) return false;
+    place = byte == 0xE0   ? kAfterE0
+            : byte == 0xED ? kAfterED
+            : byte == 0xF0 ? kAfterF0
+            : byte == 0xF4 ? kAfterF4
+            : byte < 0xE0  ? std::uint8_t{1}
+            : byte < 0xF0  ? std::uint8_t{2}
+                           : std::uint8_t{3};
+    return true;
+  }
+  const std::uint8_t low = place == kAfterE0 ? 0xA0 : place == kAfterF0 ? 0x90 : 0x80;
+  const std::uint8_t high = place == kAfterED ? 0x9F : place == kAfterF4 ? 0x8F : 0xBF;
+  if (byte < low || byte > high) return false;
+  const std::uint8_t left = place == kAfterE0 || place == kAfterED   ? 2
+                            : place == kAfterF0 || place == kAfterF4 ? 3
+                                                                     : place;
+  place = static_cast<std::uint8_t>(left - 1);
+  return true;
+}
+
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";  // U+FFFD
 
 // Moves the characters at the front of `rest` to `out`, U+FFFD in place of each invalid part. What

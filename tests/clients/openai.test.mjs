@@ -150,8 +150,11 @@ test("a plain completion goes on from its prompt, also in a stream", async () =>
 });
 
 test("a response is created and streamed", async () => {
-  const request = { ...greedy, input: "What is 47 + 58?" };
+  const metadata = { run: "7" };
+  const request = { ...greedy, input: "What is 47 + 58?", instructions: "Be brief.", metadata };
   const whole = await client.responses.create(request);
+  assert.equal(whole.instructions, "Be brief.");
+  assert.deepEqual(whole.metadata, metadata);
   assert.equal(whole.status, "completed");
   assert.match(whole.output_text, /105/);
   let text = "";
