@@ -18,6 +18,10 @@ endif()
 add_library(outrider_options INTERFACE)
 target_compile_options(outrider_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -ffp-contract=off -fno-math-errno)
+# Arm's char has no sign unless told so; what holds of text is to hold on every machine.
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  target_compile_options(outrider_options INTERFACE -fsigned-char)
+endif()
 target_include_directories(outrider_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(OUTRIDER_SANITIZE)
   add_compile_options(
