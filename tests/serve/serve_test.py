@@ -126,7 +126,8 @@ class ServeTest(unittest.TestCase):
 
     def test_a_client_that_does_not_read_is_cut_and_costs_no_one_else(self):
         with tempfile.NamedTemporaryFile("r") as log, \
-                Server("-np", "2", "--log-json", "--log-file", log.name) as server:
+                Server("-np", "2", "--timeout", "600", "--log-json",
+                       "--log-file", log.name) as server:
             alone = server.streamed(STORY, seed=3, max_tokens=200)
             body = json.dumps({"prompt": "A", "max_tokens": 8000, "ignore_eos": True,
                                "stream": True, "logprobs": 5})
