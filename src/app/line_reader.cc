@@ -39,7 +39,8 @@ class PipeReader final : public LineReader {
 // libedit on the terminal. Ctrl-C is a key while a line is typed: it comes in its place among the
 // others, where a signal may come before a character typed earlier or just before the wait for the
 // next, which then lasts. Between lines it is a signal, but one at which the terminal keeps what
-// is written to it: a prompt is not lost.
+// is written to it: a prompt is not lost. Ctrl-D between lines waits for the next line as any key
+// does; were it the terminal's end of file, changing how the terminal reads would make a NUL of it.
 class TerminalReader final : public LineReader {
  public:
   TerminalReader(InterruptWatch& watch, std::optional<std::filesystem::path> path)
@@ -60,7 +61,7 @@ class TerminalReader final : public LineReader {
     el_set(edit_, EL_HIST, history, history_);
     el_set(edit_, EL_GETCFN, &TerminalReader::next_of);
     el_source(edit_, nullptr);  // the user's own ~/.editrc
-    el_set(edit_, EL_SETTY, "-x", "+noflsh", nullptr);
+    el_set(edit_, EL_SETTY, "-x", "+noflsh", "eof=", nullptr);
   }
   ~TerminalReader() override {
     history_end(history_);

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <vector>
 
@@ -30,6 +31,10 @@ Result<KvFormat> kv_format_of(const ModelOptions& options) {
                              options.key_type, values)};
   }
   return kv_format_of(options.key_type);
+}
+
+bool wants_gpu(const std::string& layers) {
+  return layers != "auto" && layers != "-1" && layers.find_first_not_of('0') != std::string::npos;
 }
 
 bool names_a_drafter(const std::string& name) {
@@ -63,8 +68,10 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
       ->group("Model");
   app.add_flag("--no-draft", o.no_drafter, "Use no assistant, even if one lies beside the model")
       ->group("Model");
-  app.add_option("-c,--ctx-size", o.context, "Positions of one request's context")
-      ->check(CLI::Range(1u, 1u << 20))
+  app.add_option("-c,--ctx-size", o.context,
+                 "Positions of one request's context; 0: all that the model was trained for, or as "
+                 "many as memory has room for")
+      ->check(CLI::Range(0u, kContextMax))
       ->capture_default_str()
       ->group("Model");
   app.add_option("--kv-memory", o.kv_memory,
@@ -81,9 +88,7 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
       ->group("Model");
   app.add_option("--cache-type-v", o.value_type, "Type of stored values, the keys' (also -ctv)")
       ->group("Model");
-  app.add_option("--gpu-layers", o.gpu_layers,
-                 "Layers on a GPU; this build has none, so 0 (also -ngl)")
-      ->group("Model");
+  add_gpu_option(app, o.gpu_layers);
   app.add_flag("--float-activations", o.float_activations,
                "Multiply quantised weights with float activations, not eight-bit ones")
       ->group("Model");
@@ -92,16 +97,28 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
       ->group("Model");
 }
 
+void add_gpu_option(CLI::App& app, std::string& layers) {
+  const auto is_known = [](const std::string& text) {
+    const bool is_number = !text.empty() && text.size() < 10 &&
+                           text.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number || text == "auto" || text == "all" || text == "-1") return std::string();
+    return fmt::format("{} is not a number of layers, auto or all", text);
+  };
+  app.add_option("--gpu-layers", layers,
+                 "Layers on a GPU: a number, auto or all; this build has none (also -ngl)")
+      ->check(is_known)
+      ->group("Model");
+}
+
 std::uint32_t threads_of(const ModelOptions& options) {
   return options.threads > 0 ? options.threads : usable_cores();
 }
 
 Result<std::unique_ptr<Runtime>> load_runtime(const ModelOptions& options, RuntimeOptions runtime) {
-  if (options.gpu_layers > 0) {
-    return Error{
-        ErrorCode::kBadRequest,
-        fmt::format("{} layers were asked onto a GPU, but this build computes on the CPU only",
-                    options.gpu_layers)};
+  if (wants_gpu(options.gpu_layers)) {
+    fmt::print(stderr,
+               "outrider: --gpu-layers {} is passed over, as this build computes on the CPU only\n",
+               options.gpu_layers);
   }
   auto format = kv_format_of(options);
   if (!format) return format.error();

@@ -15,14 +15,14 @@ class App;
 namespace outrider {
 
 struct ModelOptions {
-  std::string target;   // empty: the pair that comes with Outrider
-  std::string drafter;  // empty: one beside the target is used if it fits
-  std::uint32_t context = 4096;
-  std::uint64_t kv_memory = 0;  // bytes; 0: decided by context, slots and free memory
-  std::uint32_t threads = 0;    // 0: all usable cores
+  std::string target;            // empty: the pair that comes with Outrider
+  std::string drafter;           // empty: one beside the target is used if it fits
+  std::uint32_t context = 4096;  // 0: as RuntimeOptions has it
+  std::uint64_t kv_memory = 0;   // bytes; 0: decided by context, slots and free memory
+  std::uint32_t threads = 0;     // 0: all usable cores
   std::string key_type = "f16";
-  std::string value_type;  // empty: as the keys
-  std::uint32_t gpu_layers = 0;
+  std::string value_type;           // empty: as the keys
+  std::string gpu_layers = "auto";  // a number, auto or all
   bool no_drafter = false;
   bool float_activations = false;
   bool no_cost_cache = false;
@@ -30,6 +30,10 @@ struct ModelOptions {
 
 // Adds -m, -md, -c, --kv-memory, -t, -ctk, -ctv, -ngl and their long names to a command.
 void add_model_options(CLI::App& app, ModelOptions& options);
+
+// -ngl alone: llama.cpp's option, which cannot change results. load_runtime() says that it is
+// passed over where layers were asked onto a GPU.
+void add_gpu_option(CLI::App& app, std::string& layers);
 
 // CPU threads that the options ask for.
 std::uint32_t threads_of(const ModelOptions& options);

@@ -25,5 +25,14 @@ TEST(ModelOptions, memory_is_said_in_units) {
   EXPECT_THROW(parsed("--kv-memory 99999999999999G"), CLI::ParseError);
 }
 
+TEST(ModelOptions, layers_on_a_gpu_are_what_llama_cpp_takes) {
+  for (const char* layers : {"0", "99", "-1", "auto", "all"}) {
+    EXPECT_EQ(parsed(std::string("--gpu-layers ") + layers).gpu_layers, layers);
+  }
+  for (const char* layers : {"-2", "some", "1.5", "9999999999"}) {
+    EXPECT_THROW(parsed(std::string("--gpu-layers ") + layers), CLI::ParseError) << layers;
+  }
+}
+
 }  // namespace
 }  // namespace outrider

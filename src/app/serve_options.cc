@@ -48,8 +48,12 @@ void add_network_options(CLI::App& app, ServeOptions& o) {
 }
 
 void add_serving_options(CLI::App& app, ServeOptions& o) {
+  const auto automatic = [slots = o.slots](std::string text) {
+    return text == "-1" ? fmt::format("{}", slots) : text;
+  };
   app.add_option("--parallel,--n-parallel", o.slots,
-                 "Slots: conversations that run at once (also -np)")
+                 "Slots: conversations that run at once; -1: as many as without it (also -np)")
+      ->transform(automatic)
       ->check(CLI::Range(1u, 64u))
       ->capture_default_str()
       ->group(kServer);

@@ -58,6 +58,16 @@ TEST(ServeOptions, llama_servers_names_mean_the_same) {
   EXPECT_EQ(parsed.options.sampling.temperature, 0.5f);
 }
 
+TEST(ServeOptions, llama_servers_words_for_what_is_found_out_are_taken) {
+  const std::uint32_t slots = Parsed({}).options.slots;
+  const Parsed parsed({"-np", "-1", "-c", "0", "-ngl", "auto"});
+  EXPECT_EQ(parsed.error, "");
+  EXPECT_EQ(parsed.options.slots, slots);
+  EXPECT_EQ(parsed.options.model.context, 0u);
+  EXPECT_THROW(Parsed({"-np", "-2"}), CLI::ParseError);
+  EXPECT_THROW(Parsed({"-np", "0"}), CLI::ParseError);
+}
+
 TEST(ServeOptions, what_changes_nothing_is_passed_over) {
   const Parsed parsed({"--no-webui", "-cb",       "--mlock", "--no-mmap",
                        "-fa",        "--metrics", "-b",      "512",

@@ -17,7 +17,7 @@ struct VerifyOptions {
   std::string target, drafter, reference;
   std::string kv_type = "f32";
   std::uint32_t threads = 0;
-  std::uint32_t gpu_layers = 0;
+  std::string gpu_layers = "auto";
   std::uint32_t chunk = 48;
   double tolerance = 1e-4;
   bool integer_activations = false;
@@ -113,8 +113,7 @@ Command add_verify(CLI::App& app) {
                "Round activations to eight bits, as generating does");
   app.add_option("-t,--threads", o->threads, "CPU threads (default: all cores)")
       ->check(CLI::Range(1u, 1024u));
-  app.add_option("--gpu-layers", o->gpu_layers,
-                 "Layers on a GPU; this build has none, so 0 (also -ngl)");
+  add_gpu_option(app, o->gpu_layers);
   app.add_option("--chunk", o->chunk, "Rows of the prompt in one launch")
       ->check(CLI::Range(1u, 512u))
       ->capture_default_str();

@@ -53,7 +53,8 @@ Result<std::unique_ptr<Runtime>> Runtime::load(const std::string& target_path,
       .kv_layers = models.target.kv_shapes(),
       .reach = models.drafter ? models.drafter->config.reach : models.target.config.reach,
       .vocab = models.target.config.vocab,
-      .drafts = models.drafter.has_value()};
+      .drafts = models.drafter.has_value(),
+      .context = models.target.config.context};
   if (auto prepared = runtime->prepare(outline); !prepared) return prepared.error();
   return runtime;
 }
@@ -78,18 +79,30 @@ RuntimeMemory Runtime::memory() const {
           .kv = describe(budget_, *layout_)};
 }
 
-Result<KvBudget> Runtime::plan_pages(const ModelOutline& model, const KvLayout& layout) const {
+Result<KvBudget> Runtime::plan_pages(const ModelOutline& model, std::uint32_t context) const {
   const KvNeeds needs{.sequences = options_.sequences,
-                      .sequence_rows = options_.context,
-                      .append_rows = std::min(options_.chunk_rows, options_.context),
+                      .sequence_rows = context,
+                      .append_rows = std::min(options_.chunk_rows, context),
                       .window = model.reach};
-  if (options_.kv_bytes) return plan_kv(*options_.kv_bytes, needs, layout);
-  std::uint64_t bytes = kv_bytes_for_all(needs, layout);
+  if (options_.kv_bytes) return plan_kv(*options_.kv_bytes, needs, *layout_);
+  std::uint64_t bytes = kv_bytes_for_all(needs, *layout_);
   if (options_.memory_bytes) {
     const std::uint64_t weights = std::min(weights_bytes(), *options_.memory_bytes);
     bytes = std::min(bytes, (*options_.memory_bytes - weights) / 2);
   }
-  return plan_kv(bytes, needs, layout);
+  return plan_kv(bytes, needs, *layout_);
+}
+
+// In whole pages where it is less than what the model was trained for; at least one.
+std::uint32_t Runtime::longest_context(const ModelOutline& model) const {
+  const std::uint32_t trained = std::clamp(model.context, 1u, kContextMax);
+  const auto rows = [trained](std::uint32_t pages) { return std::min(pages * kPageRows, trained); };
+  std::uint32_t fit = 1, too_many = divide_up(trained, kPageRows) + 1;
+  while (too_many - fit > 1) {
+    const std::uint32_t pages = fit + (too_many - fit) / 2;
+    (plan_pages(model, rows(pages)) ? fit : too_many) = pages;
+  }
+  return rows(fit);
 }
 
 Result<void> Runtime::prepare(const ModelOutline& model) {
@@ -99,7 +112,8 @@ Result<void> Runtime::prepare(const ModelOutline& model) {
   }
   vocab_ = model.vocab;
   layout_.emplace(model.kv_layers, options_.kv_format);
-  auto budget = plan_pages(model, *layout_);
+  if (options_.context == 0) options_.context = longest_context(model);
+  auto budget = plan_pages(model, options_.context);
   if (!budget) return budget.error();
   budget_ = *budget;
   pool_ = std::make_unique<KvPool>(budget_.limits);

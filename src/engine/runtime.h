@@ -18,10 +18,14 @@
 
 namespace outrider {
 
+inline constexpr std::uint32_t kContextMax = 1u << 20;
+
 struct RuntimeOptions {
-  std::uint32_t context = 4096;  // positions of one sequence
-  std::uint32_t sequences = 1;   // that may run at once
-  std::uint32_t drafts = 8;      // of one sequence in one launch, that room is made for
+  // Positions of one sequence. 0: as many as the model was trained for, or if memory has no room
+  // for one of that length, as many as it has room for.
+  std::uint32_t context = 4096;
+  std::uint32_t sequences = 1;  // that may run at once
+  std::uint32_t drafts = 8;     // of one sequence in one launch, that room is made for
   // Rows of one launch at most, and how many of them may have logits. 0 logit rows: one for every
   // sequence's next token and each of its drafts, and then a launch has at least as many rows.
   std::uint32_t chunk_rows = 128;
@@ -52,6 +56,7 @@ struct ModelOutline {
   std::uint32_t reach;  // positions that a sliding layer sees
   std::uint32_t vocab;
   bool drafts;
+  std::uint32_t context = 4096;  // positions it was trained for
 };
 
 class Runtime {
@@ -76,7 +81,7 @@ class Runtime {
   bool drafts() const { return drafts_; }
   const std::string& device() const { return device_; }
   std::uint32_t vocab() const { return vocab_; }
-  const RuntimeOptions& options() const { return options_; }  // logit_rows decided
+  const RuntimeOptions& options() const { return options_; }  // all decided
   RuntimeMemory memory() const;
   KvPool& pool() { return *pool_; }
   // Pages that checkpoints of cached prefixes may hold.
@@ -103,7 +108,8 @@ class Runtime {
   Runtime(const RuntimeOptions& options, const MakeBackend& make_backend)
       : options_(options), make_backend_(make_backend) {}
   Result<void> prepare(const ModelOutline& model);
-  Result<KvBudget> plan_pages(const ModelOutline& model, const KvLayout& layout) const;
+  Result<KvBudget> plan_pages(const ModelOutline& model, std::uint32_t context) const;
+  std::uint32_t longest_context(const ModelOutline& model) const;
   std::uint64_t weights_bytes() const;
 
   RuntimeOptions options_;

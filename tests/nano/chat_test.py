@@ -109,6 +109,15 @@ class OnATerminal(unittest.TestCase):
         terminal.type("half a question\x03/nothing\n")
         terminal.expect("There is no /nothing.*> ")
 
+    def test_ctrl_d_while_a_reply_runs_leaves_behind_it(self):
+        terminal = self.start()
+        terminal.type("Tell me a story about a fox.\n")
+        terminal.expect("Once upon")
+        terminal.type("\x04")
+        terminal.expect("> ")
+        terminal.process.wait(SECONDS)
+        self.assertEqual(terminal.process.returncode, 0)
+
     def test_lines_are_edited_and_remembered_over_runs(self):
         terminal = self.start()
         terminal.type("What is 47 + 59?\x7f\x7f8?\n")
