@@ -41,7 +41,7 @@ hn::Vec<D> load(D d, const std::uint16_t* halves) {
 
 #if HWY_TARGET <= HWY_AVX3_DL  // one register holds both
 
-constexpr std::size_t kTileHeads = 8;  // as many as have their sums in registers
+constexpr std::size_t kTileHeads = 8, kSums = 16;  // that registers have room for
 using Widest = hn::CappedTag<float, 16>;
 
 struct Pair {
@@ -62,7 +62,7 @@ HWY_INLINE void mul_add(const Pair& a, const Pair& b, Pair& sum) {
 
 #else
 
-constexpr std::size_t kTileHeads = 4;
+constexpr std::size_t kTileHeads = 4, kSums = 4;
 using Widest = Eight;
 
 struct Pair {
@@ -91,58 +91,91 @@ struct PageRows {
   std::size_t count;
 };
 
-// weight[h][row] = q[h] . keys[row]
+// Keys, or vectors of values, that some heads meet at a time: enough sums to keep the multipliers
+// busy, and few enough for the registers.
+constexpr std::size_t at_a_time(std::size_t heads) {
+  return std::clamp<std::size_t>(kSums / heads, 1, 4);
+}
+
+// weight[h][row] = q[h] . keys[row], for kRows rows.
+template <std::size_t kHeads, std::size_t kRows, class Stored>
+HWY_INLINE void score_rows(const float* q, const Stored* keys, std::size_t width,
+                           float (*weight)[kPageRows], std::size_t row) {
+  const Eight d;
+  const std::size_t lanes = hn::Lanes(d);
+  Pair sum[kRows][kHeads];
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t h = 0; h < kHeads; ++h) sum[r][h] = Pair::zero();
+  const Stored* key = keys + row * width;
+  std::size_t i = 0;
+  for (; i + 2 * lanes <= width; i += 2 * lanes) {
+    Pair k[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) k[r] = load_pair(key + r * width + i);
+    for (std::size_t h = 0; h < kHeads; ++h) {
+      const Pair of_head = load_pair(q + h * width + i);
+      for (std::size_t r = 0; r < kRows; ++r) mul_add(k[r], of_head, sum[r][h]);
+    }
+  }
+  for (; i < width; i += lanes) {
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const auto k = load(d, key + r * width + i);
+      for (std::size_t h = 0; h < kHeads; ++h)
+        sum[r][h].set_even(hn::MulAdd(k, hn::LoadU(d, q + h * width + i), sum[r][h].even()));
+    }
+  }
+  for (std::size_t r = 0; r < kRows; ++r)
+    for (std::size_t h = 0; h < kHeads; ++h)
+      weight[h][row + r] =
+          hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[r][h].even(), sum[r][h].odd())));
+}
+
 template <std::size_t kHeads, class Stored>
 void score(const float* q, const PageRows<Stored>& rows, std::size_t width,
            float (*weight)[kPageRows]) {
-  const Eight d;
-  const std::size_t lanes = hn::Lanes(d);
-  for (std::size_t row = 0; row < rows.count; ++row) {
-    const Stored* key = rows.keys + row * width;
-    Pair sum[kHeads];
-    for (std::size_t h = 0; h < kHeads; ++h) sum[h] = Pair::zero();
-    std::size_t i = 0;
-    for (; i + 2 * lanes <= width; i += 2 * lanes) {
-      const Pair k = load_pair(key + i);
-      for (std::size_t h = 0; h < kHeads; ++h) mul_add(k, load_pair(q + h * width + i), sum[h]);
-    }
-    for (; i < width; i += lanes) {
-      const auto k = load(d, key + i);
-      for (std::size_t h = 0; h < kHeads; ++h)
-        sum[h].set_even(hn::MulAdd(k, hn::LoadU(d, q + h * width + i), sum[h].even()));
-    }
-    for (std::size_t h = 0; h < kHeads; ++h)
-      weight[h][row] = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[h].even(), sum[h].odd())));
-  }
+  constexpr std::size_t kRows = at_a_time(kHeads);
+  std::size_t row = 0;
+  for (; row + kRows <= rows.count; row += kRows)
+    score_rows<kHeads, kRows>(q, rows.keys, width, weight, row);
+  for (; row < rows.count; ++row) score_rows<kHeads, 1>(q, rows.keys, width, weight, row);
 }
 
-// One vector of columns of mix_values.
-template <std::size_t kHeads, class D, class Stored>
+// Some vectors of columns of mix_values.
+template <std::size_t kHeads, std::size_t kVectors, class D, class Stored>
 HWY_INLINE void mix_columns(D d, const float (*weight)[kPageRows], const PageRows<Stored>& rows,
                             const float* keep, std::size_t width, float* mix) {
-  const std::size_t stride = attention_stride(width);
-  hn::Vec<D> sum[kHeads];
+  const std::size_t stride = attention_stride(width), lanes = hn::Lanes(d);
+  hn::Vec<D> sum[kHeads][kVectors];
   for (std::size_t h = 0; h < kHeads; ++h)
-    sum[h] = hn::Mul(hn::LoadU(d, mix + h * stride), hn::Set(d, keep[h]));
+    for (std::size_t v = 0; v < kVectors; ++v)
+      sum[h][v] = hn::Mul(hn::LoadU(d, mix + h * stride + v * lanes), hn::Set(d, keep[h]));
   for (std::size_t row = 0; row < rows.count; ++row) {
-    const auto value = load(d, rows.values + row * width);
-    for (std::size_t h = 0; h < kHeads; ++h)
-      sum[h] = hn::MulAdd(value, hn::Set(d, weight[h][row]), sum[h]);
+    hn::Vec<D> value[kVectors];
+    for (std::size_t v = 0; v < kVectors; ++v)
+      value[v] = load(d, rows.values + row * width + v * lanes);
+    for (std::size_t h = 0; h < kHeads; ++h) {
+      const auto of_head = hn::Set(d, weight[h][row]);
+      for (std::size_t v = 0; v < kVectors; ++v)
+        sum[h][v] = hn::MulAdd(value[v], of_head, sum[h][v]);
+    }
   }
-  for (std::size_t h = 0; h < kHeads; ++h) hn::StoreU(sum[h], d, mix + h * stride);
+  for (std::size_t h = 0; h < kHeads; ++h)
+    for (std::size_t v = 0; v < kVectors; ++v)
+      hn::StoreU(sum[h][v], d, mix + h * stride + v * lanes);
 }
 
 // mix[h] = mix[h] * keep[h] + sum over rows of weight[h][row] * values[row].
 template <std::size_t kHeads, class Stored>
 void mix_values(const float (*weight)[kPageRows], PageRows<Stored> rows, const float* keep,
                 std::size_t width, float* mix) {
+  constexpr std::size_t kVectors = at_a_time(kHeads);
   std::size_t i = 0;
-  for (const std::size_t lanes = hn::Lanes(Widest()); i + lanes <= width; i += lanes) {
-    mix_columns<kHeads>(Widest(), weight, rows, keep, width, mix + i);
-    rows.values += lanes;
+  for (const std::size_t columns = kVectors * hn::Lanes(Widest()); i + columns <= width;
+       i += columns) {
+    mix_columns<kHeads, kVectors>(Widest(), weight, rows, keep, width, mix + i);
+    rows.values += columns;
   }
   for (const std::size_t lanes = hn::Lanes(Eight()); i < width; i += lanes) {
-    mix_columns<kHeads>(Eight(), weight, rows, keep, width, mix + i);
+    mix_columns<kHeads, 1>(Eight(), weight, rows, keep, width, mix + i);
     rows.values += lanes;
   }
 }
