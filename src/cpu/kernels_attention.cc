@@ -68,6 +68,9 @@ using Widest = Eight;
 struct Pair {
   hn::Vec<Eight> first, second;
 
+  // Written out: constructors that the compiler adds are not compiled for the target.
+  HWY_INLINE Pair() {}
+  HWY_INLINE Pair(hn::Vec<Eight> v, hn::Vec<Eight> w) : first(v), second(w) {}
   static HWY_INLINE Pair zero() { return {hn::Zero(Eight()), hn::Zero(Eight())}; }
   HWY_INLINE hn::Vec<Eight> even() const { return first; }
   HWY_INLINE hn::Vec<Eight> odd() const { return second; }
