@@ -126,6 +126,7 @@ Result<ServeSample> BenchRunner::serve(std::uint32_t slots, const BenchDrafts& d
                  .synthetic_acceptance = acceptance_,
                  .clock = clock_});
   engine.speculation().start_from(target_cost_, drafter_cost_);
+  engine.speculation().start_from(everyone_);
   std::vector<Counting> heard(slots);
   for (std::uint32_t slot = 0; slot < slots; ++slot) {
     Request asked = request(slot, prompt_rows);
@@ -152,6 +153,7 @@ Result<ServeSample> BenchRunner::serve(std::uint32_t slots, const BenchDrafts& d
   const double seconds = clock_() - start;
   target_cost_ = engine.speculation().target_cost();
   drafter_cost_ = engine.speculation().drafter_cost();
+  everyone_ = engine.speculation().everyone();
   return between(before, engine.counters(), seconds);
 }
 

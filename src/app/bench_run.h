@@ -55,14 +55,15 @@ class BenchRunner {
 
   // Prompt rows a second of one prompt that nobody else shares a launch with.
   Result<double> prefill(std::uint32_t prompt_rows);
-  // Every slot goes on from a prompt of its own. What launches cost is remembered from run to run,
-  // as a server does that has been up for a while.
+  // Every slot goes on from a prompt of its own. What launches cost and how often drafts stand is
+  // remembered from run to run, as a server does that has been up for a while.
   Result<ServeSample> serve(std::uint32_t slots, const BenchDrafts& drafts,
                             std::uint32_t prompt_rows);
 
-  // Starts from what another runner learnt about launches of the same runtime.
+  // Starts from what another runner learnt about the same runtime.
   void learn_from(const BenchRunner& other) {
     target_cost_ = other.target_cost_, drafter_cost_ = other.drafter_cost_;
+    everyone_ = other.everyone_;
   }
 
   // Positions that a sequence needs for all of it.
@@ -78,6 +79,7 @@ class BenchRunner {
   std::uint32_t tokens_;
   BenchClock clock_;
   CostCurve target_cost_, drafter_cost_;
+  Acceptance everyone_;
 };
 
 // The middle one, or the mean of the two in the middle. `values` is not empty.

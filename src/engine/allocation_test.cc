@@ -37,7 +37,7 @@ TEST(EngineAllocation, a_step_allocates_nothing_once_it_is_warm) {
       if (i == 4) r.constraint = {.ends = {TokenId(7)}, .tokens_min = 3000};
       ASSERT_TRUE(h.engine->submit(std::move(r), heard[i]).has_value());
     }
-    for (int step = 0; step < 300; ++step) h.step();
+    for (int step = 0; step < 600; ++step) h.step();
     const std::size_t before = allocations;
     const std::uint64_t tokens = h.engine->counters().tokens;
     for (int step = 0; step < 200; ++step) static_cast<void>(h.engine->step());

@@ -83,38 +83,48 @@ void CostCurve::measured(std::span<const std::uint32_t> rows, double seconds) {
   for (const std::uint32_t r : rows) expected += this->seconds(r);
   if (expected <= 0) return;
   const double error = std::log(seconds / expected);
+  const auto some = std::find_if(rows.begin(), rows.end(), [](std::uint32_t r) { return r > 0; });
+  const std::size_t knot = knot_of(*some);
+  const Follows follows = knot == last_ ? Follows::kSameSize : Follows::kOtherSize;
+  last_ = knot;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto before = rows.first(i);
     const bool told = std::find(before.begin(), before.end(), rows[i]) != before.end();
-    if (rows[i] > 0 && !told) learn(rows[i], error);
+    if (rows[i] > 0 && !told) learn(rows[i], error, follows);
   }
 }
 
-void CostCurve::learn(std::uint32_t rows, double error) {
-  // Of an error that one size shows while the others rest, the level takes ten parts of eleven: a
-  // machine that slows down must not look like a size that became dear.
-  constexpr double kLevelShare = 0.05, kShapeShare = 0.005;
+void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
+  constexpr double kLevelShare = 0.05, kRecentShare = 0.25, kShapeShare = 0.07;
+  constexpr std::uint32_t kFirst = 14;
   // A launch that was interrupted is not believed: it counts as somewhat slow, a size's first ones
   // as slower, since what they are compared with is only hoped.
-  constexpr double kWorst = 0.7, kWorstFirst = 1.4;
+  constexpr double kWorst = 0.7, kWorstFirst = 1.4, kWorstRecent = 0.2;
   const std::size_t index = knot_of(rows);
   Knot& knot = knots_[index];
+  const bool known = knot.count >= kBelieved;
   if (seen_ > 0) {
-    const double worst = knot.count < kBelieved ? kWorstFirst : kWorst;
-    error = std::clamp(error, knot.count < kBelieved ? -HUGE_VAL : -worst, worst);
+    const double worst = known ? kWorst : kWorstFirst;
+    error = std::clamp(error, known ? -worst : -HUGE_VAL, worst);
   }
   if (knot.count == 0) {
     // Set so that this very size would have been expected to take what it took.
     const double expected = seconds(rows) * prior(rows_of(index)) / prior(rows);
     if (seen_++ == 0) level_ = std::log(expected);
-    knot.shape = std::log(expected) + error - level_;
+    knot.shape = std::log(expected) + error - level_ - recent_;
     knot.count = 1;
     return;
   }
-  const double share = std::max(kShapeShare, 1.0 / (knot.count + 1));
-  level_ += kLevelShare * error;
-  knot.shape += share * (1 - kLevelShare) * error;
+  // The first few are averaged, whatever ran before them.
   ++knot.count;
+  double share = 1.0 / knot.count;
+  if (knot.count > kFirst) share = follows == Follows::kOtherSize ? kShapeShare : 0;
+  const double change = share * (error - recent_);
+  knot.shape += change;
+  error -= change;
+  level_ += kLevelShare * error;
+  recent_ += kRecentShare * std::clamp(error - recent_, -kWorstRecent, kWorstRecent);
+  recent_ -= kLevelShare * error;
 }
 
 std::vector<CostCurve::Point> CostCurve::points() const {

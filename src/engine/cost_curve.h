@@ -1,6 +1,8 @@
 // How long a launch takes, by its rows: learnt from the launches themselves, so nothing is measured
-// before the first request. Clocks of a shared machine drift together, so a level common to all
-// sizes follows quickly and each size's distance from it slowly.
+// before the first request. A shared machine's speed drifts, and all sizes drift together: while
+// launches of one size follow each other, a change is the machine's and moves a level common to
+// all. How sizes compare shows where one follows another, since the machine has not changed in
+// between.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -43,14 +45,18 @@ class CostCurve {
     double shape = 0;  // natural logarithm of seconds, less the level
     std::uint32_t count = 0;
   };
+  // What the launch before this one was.
+  enum class Follows { kSameSize, kOtherSize };
   static std::size_t knot_of(std::uint32_t rows);
   static std::uint32_t rows_of(std::size_t knot);
   double at(std::size_t knot) const;
   std::optional<std::size_t> measured_below(std::size_t knot) const;  // the nearest
-  void learn(std::uint32_t rows, double error);
+  void learn(std::uint32_t rows, double error, Follows follows);
 
   std::array<Knot, kKnots> knots_{};
   double level_ = 0;
+  double recent_ = 0;       // how far above the level the last few launches were
+  std::size_t last_ = 0;    // knot of the last launch
   std::uint32_t seen_ = 0;  // knots with a measurement
 };
 

@@ -10,8 +10,9 @@ namespace {
 constexpr double kMemory = 0.985;          // of a round's weight that is left a round later
 constexpr double kPriorStands = 0.75;      // of the first draft, before anything was judged
 constexpr double kPriorWeight = 8;         // rounds that others' experience counts for
-constexpr double kWorthIt = 1.005;         // gains below this are noise
+constexpr double kWorthIt = 1.01;          // gains below this may be noise
 constexpr std::uint32_t kProbeAfter = 16;  // tokens without drafts before one is tried again
+constexpr std::uint32_t kPlainAfter = 48;  // steps with drafts before one without is tried again
 constexpr double kProbeShare = 0.01;       // of all time that such tries may cost
 constexpr double kProbeWorst = 2;          // times a launch without it that one can cost
 
@@ -79,7 +80,8 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
     if (a.survival != b.survival) return a.survival > b.survival;
     return a.position != b.position ? a.position < b.position : a.candidate < b.candidate;
   });
-  double best = tokens / cost(rows + granted) * kWorthIt;
+  const double plain_tokens = tokens, plain_seconds = cost(rows + granted);
+  double best = plain_tokens / plain_seconds * kWorthIt;
   std::size_t taken = 0;
   const std::size_t limit = std::min<std::size_t>(options_.size(), room - granted);
   for (std::size_t i = 0; i < limit; ++i) {
@@ -88,10 +90,21 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
     const double rate = tokens / cost(rows + granted + static_cast<std::uint32_t>(i) + 1);
     if (rate > best) best = rate, taken = i + 1;
   }
+  since_plain_ = taken == 0 ? 0 : since_plain_ + 1;
+  if (affords_plain_step(plain_tokens, plain_seconds, best)) taken = 0;
   for (std::size_t i = 0; i < taken; ++i) ++lengths_[options_[i].candidate];
   probe(candidates, rows + granted + static_cast<std::uint32_t>(taken),
         room - granted - static_cast<std::uint32_t>(taken));
   return lengths_;
+}
+
+// Whoever drafts in every step no longer knows what a step without drafts takes: now and then one
+// is tried. It costs what its time would have brought at the best rate, less what it brings.
+bool Speculation::affords_plain_step(double tokens, double seconds, double rate) {
+  if (since_plain_ < kPlainAfter || probe_seconds_ > kProbeShare * total_seconds_) return false;
+  since_plain_ = 0;
+  probe_seconds_ += std::max(0.0, seconds - tokens / rate);
+  return true;
 }
 
 // A sequence that has not drafted for long tries one draft, as long as such tries stay cheap. They

@@ -58,6 +58,8 @@ class Speculation {
   const CostCurve& target_cost() const { return target_; }
   const CostCurve& drafter_cost() const { return drafter_; }
   void start_from(CostCurve target, CostCurve drafter) { target_ = target, drafter_ = drafter; }
+  // What others saw of the same pair's drafts; until then it is guessed.
+  void start_from(const Acceptance& everyone) { all_ = everyone; }
 
  private:
   struct Option {     // one more draft for one candidate
@@ -68,12 +70,14 @@ class Speculation {
   // Seconds of a step with these draft rows.
   double cost(std::uint32_t rows) const;
   void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room);
+  bool affords_plain_step(double tokens, double seconds, double rate);
   void pay_for_probe(double seconds);
 
   CostCurve target_, drafter_;
   Acceptance all_;
   double total_seconds_ = 0;
   double probe_seconds_ = 0;         // what tries have cost
+  std::uint32_t since_plain_ = 0;    // steps in a row that drafted more than they had to
   std::uint32_t unprobed_rows_ = 0;  // of the step in progress, but for its try; 0: it has none
   std::vector<Option> options_;
   std::vector<std::uint32_t> lengths_;

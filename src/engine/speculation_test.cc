@@ -96,6 +96,31 @@ TEST(Speculation, finds_its_way_back_when_drafts_begin_to_stand) {
   EXPECT_GT(drafted_late, 1000u);
 }
 
+// Drafts look cheap because a step without them was learnt while the machine was slow.
+TEST(Speculation, a_step_without_drafts_is_tried_while_drafts_seem_to_pay) {
+  const CostCurve::Point target[] = {{1, 1.6}, {2, 1.9}}, drafter[] = {{1, 0.1}};
+  Speculation speculation(1);
+  speculation.start_from(CostCurve(target), CostCurve(drafter));
+  Acceptance own;
+  for (int round = 0; round < 100; ++round) own.judged(1, round % 5 > 0 ? 1 : 0);
+  std::uint32_t since = 0, early = 0, late = 0;
+  for (int step = 0; step < 2000; ++step) {
+    const DraftCandidate candidate{&own, {.n_max = 1}, 100, since};
+    const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
+    if (length > 0) {
+      const std::uint32_t stands = step % 5 > 0 ? 1 : 0;
+      speculation.drafted(std::vector<std::uint32_t>{1}, 0.1);
+      own.judged(1, stands);
+      speculation.judged(1, stands);
+    }
+    since = length > 0 ? 0 : since + 1;
+    speculation.verified(1 + length, 1 + 0.9 * length);
+    (step < 40 ? early : late) += step < 40 || step >= 1500 ? length : 0;
+  }
+  EXPECT_EQ(early, 40u) << "drafts seem to pay";
+  EXPECT_LT(late, 50u);
+}
+
 // A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
 // as it takes. Counts the drafts of the tokens 500 to 1000.
 TEST(Speculation, launches_interrupted_at_the_start_do_not_end_drafting) {
