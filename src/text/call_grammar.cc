@@ -308,7 +308,8 @@ class Builder {
         names.size() == kSeenFields ? ~std::uint64_t{0} : (std::uint64_t{1} << names.size()) - 1;
     for (const json::key_value_pair& pair : properties) {
       std::string name(text_view(pair.key()));
-      const auto end = names.begin() + std::min<std::ptrdiff_t>(names.size(), kSeenFields);
+      const auto end = names.begin() + static_cast<std::ptrdiff_t>(
+                                           std::min<std::size_t>(names.size(), kSeenFields));
       if (std::find(names.begin(), end, name) == end) names.push_back(std::move(name));
     }
     std::vector<SyntaxWord> words;
