@@ -115,10 +115,13 @@ void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
     knot.count = 1;
     return;
   }
-  // The first few are averaged, whatever ran before them.
+  // The first few are averaged, whatever ran before them: a machine that is just waking up may have
+  // made them slow, so the first comparisons count for more.
   ++knot.count;
-  double share = 1.0 / knot.count;
-  if (knot.count > kFirst) share = follows == Follows::kOtherSize ? kShapeShare : 0;
+  double share = knot.count > kFirst ? 0 : 1.0 / knot.count;
+  if (known && follows == Follows::kOtherSize) {
+    share = std::max({share, kShapeShare, 1.0 / (++knot.compared + 1)});
+  }
   const double change = share * (error - recent_);
   knot.shape += change;
   error -= change;

@@ -44,6 +44,7 @@ class CostCurve {
   struct Knot {
     double shape = 0;  // natural logarithm of seconds, less the level
     std::uint32_t count = 0;
+    std::uint32_t compared = 0;  // launches that followed one of another size
   };
   // What the launch before this one was.
   enum class Follows { kSameSize, kOtherSize };

@@ -115,9 +115,9 @@ TEST(Speculation, a_step_without_drafts_is_tried_while_drafts_seem_to_pay) {
     }
     since = length > 0 ? 0 : since + 1;
     speculation.verified(1 + length, 1 + 0.9 * length);
-    (step < 40 ? early : late) += step < 40 || step >= 1500 ? length : 0;
+    (step < 30 ? early : late) += step < 30 || step >= 1500 ? length : 0;
   }
-  EXPECT_EQ(early, 40u) << "drafts seem to pay";
+  EXPECT_EQ(early, 30u) << "drafts seem to pay";
   EXPECT_LT(late, 50u);
 }
 
