@@ -52,6 +52,7 @@ TEST(DotPacked, is_within_one_rounding_per_addition_of_exact_for_every_type) {
       for (const std::uint32_t cols : {32u, 64u, 256u, 1536u, 2304u, 6144u}) {
         if (cols % info(type).block_values != 0) continue;
         for (const bool scrambled : {false, true}) {
+          if (scrambled && cols > 256) continue;
           Stored stored(type, 32, cols);
           if (scrambled) stored.scramble();
           PackedWeights weights(kernels, pool);

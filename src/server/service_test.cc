@@ -14,11 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-TestServer& nano() {
-  static TestServer server = nano_server();
-  return server;
-}
-
 std::string chat(std::string_view question, std::string_view more = "") {
   return fmt::format(R"({{"messages":[{{"role":"user","content":"{}"}}]{}}})", question, more);
 }

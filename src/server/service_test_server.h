@@ -192,4 +192,10 @@ inline TestServer nano_server(std::uint32_t slots = 2, EngineOptions options = {
   return {std::move(*runtime), std::move(*vocabulary), options, limits};
 }
 
+// One with two slots that a program's tests share.
+inline TestServer& nano() {
+  static TestServer server = nano_server();
+  return server;
+}
+
 }  // namespace outrider

@@ -15,11 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-TestServer& nano() {
-  static TestServer server = nano_server();
-  return server;
-}
-
 constexpr std::string_view kWeather = R"({"type":"object","properties":{
     "city":{"type":"string"},"unit":{"enum":["C","F"]},"days":{"type":"integer"},
     "hours":{"type":"array","items":{"type":"number"}},"detail":{"type":"boolean"},
