@@ -25,12 +25,13 @@
 #include "cpu/packed_portable.h"
 #endif
 
-HWY_BEFORE_NAMESPACE();
 #if HWY_TARGET <= HWY_AVX3_DL && defined(HWY_TARGET_STR)
 // The target has these instructions, but Highway 1.0.3 leaves them out of its name.
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni") static_assert(true, "ends the macro");
 #elif defined(OUTRIDER_ARM_DOT_PRODUCTS)
 HWY_PUSH_ATTRIBUTES(OUTRIDER_ARM_DOT_PRODUCTS) static_assert(true, "ends the macro");
+#else
+HWY_BEFORE_NAMESPACE();
 #endif
 namespace outrider::HWY_NAMESPACE {
 namespace {
@@ -504,10 +505,11 @@ std::size_t packed_group() {
 
 }  // namespace
 }  // namespace outrider::HWY_NAMESPACE
-#if (HWY_TARGET <= HWY_AVX3_DL && defined(HWY_TARGET_STR)) || defined(OUTRIDER_ARM_DOT_PRODUCTS)
+#if defined(OUTRIDER_ARM_DOT_PRODUCTS)
 HWY_POP_ATTRIBUTES
-#endif
+#else
 HWY_AFTER_NAMESPACE();
+#endif
 
 #if HWY_ONCE && !defined(OUTRIDER_ARM_DOT_PRODUCTS)
 namespace outrider {

@@ -265,7 +265,7 @@ TEST(SyntaxMasks, masks_are_lent_until_so_many_others_were_asked_for) {
   }
   const auto lent = masks.allowed(places[0]);
   const std::vector<std::uint64_t> before(lent.begin(), lent.end());
-  for (const std::size_t other : {1, 2, 1, 2}) static_cast<void>(masks.allowed(places[other]));
+  for (const std::size_t other : {1u, 2u, 1u, 2u}) static_cast<void>(masks.allowed(places[other]));
   EXPECT_TRUE(std::equal(lent.begin(), lent.end(), before.begin()));
   static_cast<void>(masks.allowed(places[3]));
   EXPECT_FALSE(std::equal(lent.begin(), lent.end(), before.begin())) << "its place was given away";

@@ -8,8 +8,8 @@ auto f(const PlanSet<DraftShape>& plans, const DraftBatch& batch, const KvPool& 
   return Launch<DraftShape>::bind(plans, batch, pool);
 }
 #else
-auto f(const Plan<DraftShape>& plan, const DraftBatch& batch, const KvPool& pool) {
-  return Launch<DraftShape>(plan, batch, pool);
+auto f(const PlanSet<DraftShape>& plans, const DraftBatch& batch, const KvPool& pool) {
+  return Launch<DraftShape>(plans, batch, pool);
 }
 #endif
 

@@ -8,8 +8,8 @@ Pending f(TargetBatch& batch, KvAppend room, std::span<const RowSource> given) {
   return batch.add(std::move(room), given, {});
 }
 #else
-Pending f(KvAppend room, StepId step) {
-  return Pending(std::move(room), step, 0, {});
+Pending f(TargetBatch& batch, KvAppend room) {
+  return Pending(std::move(room), batch, 0);
 }
 #endif
 
