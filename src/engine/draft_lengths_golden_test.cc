@@ -2,6 +2,11 @@
 // arithmetic there, not a stopwatch.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+#include <utility>
+
+#include "core/random.h"
 #include "engine/engine.h"
 #include "engine/scripted_test_backend.h"
 
@@ -15,26 +20,64 @@ struct Silent final : Listener {
 
 struct Costs {
   const char* name;
-  double row, draft;  // of a target launch of one row: what another row and a draft step cost
-  bool steep;         // launches of more than 4 rows cost half as much again
+  double row, draft;        // of a target launch of one row: what another row and a draft step cost
+  double draft_row = 0.05;  // of a draft step of one sequence: what another one costs
+  bool steep = false;       // launches of more than 4 rows cost half as much again
+  double swing = 0;         // the machine is so much slower or faster, for some hundred launches
+  double noise = 0;         // standard deviation of a launch, and one in fifty takes three times
+  double attention = 0;     // what a row takes more behind 256 tokens, where texts begin anew
+  std::uint32_t longest = 8;  // fixed length that may be the best
 };
 
-// Tokens a second of the script's clock while so many slots are busy, all drafting alike.
+// What a machine takes for its launches, what others do to it drawn by their number.
+class Machine {
+ public:
+  // `tokens` says how many each slot has had.
+  Machine(const Costs& costs, std::function<double()> tokens)
+      : costs_(costs), tokens_(std::move(tokens)) {}
+
+  double target(std::uint32_t rows) {
+    return slowed((1 + costs_.row * (rows - 1.0)) * (costs_.steep && rows > 4 ? 1.5 : 1.0) +
+                  costs_.attention * rows * std::fmod(tokens_(), 256) / 256);
+  }
+  double draft(std::uint32_t sequences) {
+    return slowed(costs_.draft * (1 + costs_.draft_row * (sequences - 1.0)));
+  }
+  // What all of them would have taken on a machine that nobody else uses.
+  double undisturbed() const { return undisturbed_; }
+
+ private:
+  double slowed(double seconds) {
+    undisturbed_ += seconds;
+    const PhiloxBlock draw = philox_at(7, launches_++);
+    const auto part = [&](std::size_t i) { return draw[i] * 0x1p-32; };
+    if (part(0) < 1.0 / 300) speed_ = 1 + costs_.swing * (2 * part(1) - 1);
+    const double spread = std::sqrt(3.0) * costs_.noise * (2 * part(2) - 1);
+    return seconds * speed_ * (1 + spread) * (costs_.noise > 0 && part(3) < 0.02 ? 3 : 1);
+  }
+
+  const Costs costs_;
+  const std::function<double()> tokens_;
+  std::uint64_t launches_ = 0;
+  double speed_ = 1, undisturbed_ = 0;
+};
+
+// Tokens a second of an undisturbed machine's time while so many slots are busy, all drafting
+// alike.
 double tokens_per_second(const Costs& costs, const std::vector<double>& acceptance,
                          std::uint32_t slots, DraftLimits limits) {
   Script script{.vocab = 16};
-  script.target_seconds = [&](std::uint32_t rows) {
-    return (1 + costs.row * (rows - 1.0)) * (costs.steep && rows > 4 ? 1.5 : 1.0);
-  };
-  script.draft_seconds = [&](std::uint32_t sequences) {
-    return costs.draft * (1 + 0.05 * (sequences - 1.0));
-  };
+  const Engine* running = nullptr;
+  Machine machine(costs, [&] { return static_cast<double>(running->counters().tokens) / slots; });
+  script.target_seconds = [&](std::uint32_t rows) { return machine.target(rows); };
+  script.draft_seconds = [&](std::uint32_t sequences) { return machine.draft(sequences); };
   const ScriptedRuntime over = scripted(
       script, {.context = 4096, .sequences = slots, .drafts = kDraftsMax, .chunk_rows = 256});
   Engine engine(*over.runtime, nullptr,
                 {.slots = slots, .synthetic_acceptance = acceptance, .clock = [&] {
                    return over.backend->seconds;
                  }});
+  running = &engine;
   Silent silent;
   for (std::uint32_t i = 0; i < slots; ++i) {
     Request r{.prompt = {TokenId(i), TokenId(5)}, .tokens_max = 1200};
@@ -44,15 +87,29 @@ double tokens_per_second(const Costs& costs, const std::vector<double>& acceptan
   }
   while (engine.counters().finished == 0)
     require(engine.step().has_value(), "a scripted step cannot fail");
-  return static_cast<double>(engine.counters().tokens) / over.backend->seconds;
+  return static_cast<double>(engine.counters().tokens) / machine.undisturbed();
 }
 
 // With time as a script: never 2 % behind no drafts, and never 3 % behind the best fixed length.
 TEST(DraftLengths, automatic_lengths_keep_up_with_the_best_fixed_one) {
   const std::vector<double> acceptances[] = {{0.8, 0.65, 0.5}, {0.1, 0.02, 0.0}};
-  const Costs machines[] = {{"bandwidth", 0.01, 0.05, false},
-                            {"cores", 0.25, 0.10, false},
-                            {"a step in the middle", 0.03, 0.08, true}};
+  const auto small = [](const char* name) {
+    return Costs{.name = name, .row = 0.42, .draft = 0.3, .draft_row = 0.4, .longest = 3};
+  };
+  Costs swinging = small("small, swinging"), noisy = small("small, noisy");
+  Costs attentive = small("small, attention"), everything = small("small, all of that");
+  swinging.swing = everything.swing = 0.3;
+  noisy.noise = 0.1, everything.noise = 0.1;
+  attentive.attention = everything.attention = 0.15;
+  const Costs machines[] = {
+      {.name = "bandwidth", .row = 0.01, .draft = 0.05},
+      {.name = "cores", .row = 0.25, .draft = 0.10},
+      {.name = "a step in the middle", .row = 0.03, .draft = 0.08, .steep = true},
+      small("small"),
+      swinging,
+      noisy,
+      attentive,
+      everything};
   for (const Costs& machine : machines) {
     for (const auto& acceptance : acceptances) {
       for (const std::uint32_t slots : {1u, 2u, 4u, 8u, 16u}) {
@@ -60,7 +117,7 @@ TEST(DraftLengths, automatic_lengths_keep_up_with_the_best_fixed_one) {
         const double plain =
             tokens_per_second(machine, acceptance, slots, {.n_min = 0, .n_max = 0});
         double best = plain;
-        for (std::uint32_t n = 1; n <= 8; ++n) {
+        for (std::uint32_t n = 1; n <= machine.longest; ++n) {
           best = std::max(best,
                           tokens_per_second(machine, acceptance, slots, {.n_min = n, .n_max = n}));
         }

@@ -7,14 +7,15 @@
 namespace outrider {
 namespace {
 
-constexpr double kMemory = 0.985;          // of a round's weight that is left a round later
-constexpr double kPriorStands = 0.75;      // of the first draft, before anything was judged
-constexpr double kPriorWeight = 8;         // rounds that others' experience counts for
-constexpr double kWorthIt = 1.01;          // gains below this may be noise
-constexpr std::uint32_t kProbeAfter = 16;  // tokens without drafts before one is tried again
-constexpr std::uint32_t kPlainAfter = 48;  // steps with drafts before one without is tried again
-constexpr double kProbeShare = 0.01;       // of all time that such tries may cost
-constexpr double kProbeWorst = 2;          // times a launch without it that one can cost
+constexpr double kMemory = 0.985;         // of a round's weight that is left a round later
+constexpr double kPriorStands = 0.75;     // of the first draft, before anything was judged
+constexpr double kPriorWeight = 8;        // rounds that others' experience counts for
+constexpr double kWorthIt = 1.01;         // gains below this may be noise
+constexpr std::uint32_t kProbeAfter = 4;  // tokens without drafts before one is tried again
+constexpr std::uint32_t kPlainAfter = 4;  // steps with drafts before one without is tried again
+constexpr double kProbeShare = 0.009;     // of all time that tries of drafts may cost,
+constexpr double kPlainShare = 0.005;     // and tries of none
+constexpr double kProbeWorst = 2;         // times a launch without it that one can cost
 
 }  // namespace
 
@@ -90,28 +91,30 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
     const double rate = tokens / cost(rows + granted + static_cast<std::uint32_t>(i) + 1);
     if (rate > best) best = rate, taken = i + 1;
   }
-  since_plain_ = taken == 0 ? 0 : since_plain_ + 1;
+  ++since_plain_;
+  if (taken == 0) since_plain_ = 0, seconds_since_plain_ = 0;
   if (affords_plain_step(plain_tokens, plain_seconds, best)) taken = 0;
   for (std::size_t i = 0; i < taken; ++i) ++lengths_[options_[i].candidate];
   probe(candidates, rows + granted + static_cast<std::uint32_t>(taken),
-        room - granted - static_cast<std::uint32_t>(taken));
+        room - granted - static_cast<std::uint32_t>(taken), 1 / best);
   return lengths_;
 }
 
 // Whoever drafts in every step no longer knows what a step without drafts takes: now and then one
-// is tried. It costs what its time would have brought at the best rate, less what it brings.
+// is tried. It costs what its time would have brought at the best rate, less what it brings, so
+// the less there is to lose the sooner one is tried.
 bool Speculation::affords_plain_step(double tokens, double seconds, double rate) {
-  if (since_plain_ < kPlainAfter || probe_seconds_ > kProbeShare * total_seconds_) return false;
-  since_plain_ = 0;
-  probe_seconds_ += std::max(0.0, seconds - tokens / rate);
+  if (since_plain_ < kPlainAfter) return false;
+  if (seconds - tokens / rate > kPlainShare * seconds_since_plain_) return false;
+  since_plain_ = 0, seconds_since_plain_ = 0;
   return true;
 }
 
-// A sequence that has not drafted for long tries one draft, as long as such tries stay cheap. They
-// are paid for when it is known what they cost: costs that are wrong must not forbid the tries that
-// would put them right.
+// A sequence that has not drafted for a while tries one draft, as long as such tries stay cheap.
+// They are paid for when it is known what they cost, less what the token they may bring is worth:
+// costs that are wrong must not forbid the tries that would put them right.
 void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_t rows,
-                        std::uint32_t room) {
+                        std::uint32_t room, double token_seconds) {
   unprobed_rows_ = 0;
   if (room == 0 || probe_seconds_ > kProbeShare * total_seconds_) return;
   for (std::uint32_t c = 0; c < candidates.size(); ++c) {
@@ -120,6 +123,7 @@ void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_
     if (candidate.since_draft < kProbeAfter) continue;
     lengths_[c] = 1;
     unprobed_rows_ = rows;
+    probe_worth_ = candidate.acceptance->estimate(&all_)[0] * token_seconds;
     return;
   }
 }
@@ -127,8 +131,9 @@ void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_
 void Speculation::pay_for_probe(double seconds) {
   const double without = target_.seconds(unprobed_rows_);
   // What an interruption took is not the try's fault.
-  probe_seconds_ += std::clamp(seconds - without, 0.0, kProbeWorst * without);
-  probe_seconds_ += std::min(drafter_.seconds(1), without);
+  const double cost = std::clamp(seconds - without, 0.0, kProbeWorst * without) +
+                      std::min(drafter_.seconds(1), without);
+  probe_seconds_ += std::max(0.0, cost - probe_worth_);
   unprobed_rows_ = 0;
 }
 
@@ -139,12 +144,14 @@ void Speculation::drafted(std::span<const std::uint32_t> sequences_per_step, dou
   for (const std::uint32_t sequences : sequences_per_step) most += target_.seconds(sequences);
   drafter_.measured(sequences_per_step, std::min(seconds, most));
   total_seconds_ += seconds;
+  seconds_since_plain_ += seconds;
 }
 
 void Speculation::verified(std::uint32_t rows, double seconds) {
   if (unprobed_rows_ > 0) pay_for_probe(seconds);
   target_.measured(rows, seconds);
   total_seconds_ += seconds;
+  seconds_since_plain_ += seconds;
 }
 
 }  // namespace outrider

@@ -69,7 +69,8 @@ class Speculation {
   };
   // Seconds of a step with these draft rows.
   double cost(std::uint32_t rows) const;
-  void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room);
+  void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room,
+             double token_seconds);
   bool affords_plain_step(double tokens, double seconds, double rate);
   void pay_for_probe(double seconds);
 
@@ -77,8 +78,10 @@ class Speculation {
   Acceptance all_;
   double total_seconds_ = 0;
   double probe_seconds_ = 0;         // what tries have cost
-  std::uint32_t since_plain_ = 0;    // steps in a row that drafted more than they had to
+  std::uint32_t since_plain_ = 0;    // steps in a row that drafted more than they had to,
+  double seconds_since_plain_ = 0;   // and what they took
   std::uint32_t unprobed_rows_ = 0;  // of the step in progress, but for its try; 0: it has none
+  double probe_worth_ = 0;           // seconds that the try is expected to save
   std::vector<Option> options_;
   std::vector<std::uint32_t> lengths_;
   std::array<std::uint32_t, kDraftsMax> drafting_{};  // sequences, by draft step
