@@ -34,13 +34,26 @@ std::size_t CostCurve::knot_of(std::uint32_t rows) {
 }
 
 std::uint32_t CostCurve::rows_of(std::size_t knot) {
-  if (knot < kExact) return static_cast<std::uint32_t>(knot + 1);
-  const double octaves = static_cast<double>(knot - (kExact - 1)) / kPerOctave;
-  return static_cast<std::uint32_t>(std::lround(kExact * std::exp2(octaves)));
+  static const auto rows = [] {
+    std::array<std::uint32_t, kKnots> of{};
+    for (std::size_t k = 0; k < kKnots; ++k) {
+      const double octaves = (static_cast<double>(k) - (kExact - 1)) / kPerOctave;
+      of[k] =
+          static_cast<std::uint32_t>(k < kExact ? k + 1 : std::lround(kExact * std::exp2(octaves)));
+    }
+    return of;
+  }();
+  return rows[knot];
 }
 
-double CostCurve::at(std::size_t knot) const {
-  return std::exp(level_ + knots_[knot].shape);
+void CostCurve::set_shape(Knot& knot, double shape) {
+  knot.shape = shape;
+  knot.factor = std::exp(shape);
+}
+
+void CostCurve::set_level(double level) {
+  level_ = level;
+  scale_ = std::exp(level);
 }
 
 double CostCurve::seconds(std::uint32_t rows) const {
@@ -110,8 +123,8 @@ void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
   if (knot.count == 0) {
     // Set so that this very size would have been expected to take what it took.
     const double expected = seconds(rows) * prior(rows_of(index)) / prior(rows);
-    if (seen_++ == 0) level_ = std::log(expected);
-    knot.shape = std::log(expected) + error - level_ - recent_;
+    if (seen_++ == 0) set_level(std::log(expected));
+    set_shape(knot, std::log(expected) + error - level_ - recent_);
     knot.count = 1;
     return;
   }
@@ -123,9 +136,9 @@ void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
     share = std::max({share, kShapeShare, 1.0 / (++knot.compared + 1)});
   }
   const double change = share * (error - recent_);
-  knot.shape += change;
+  set_shape(knot, knot.shape + change);
   error -= change;
-  level_ += kLevelShare * error;
+  set_level(level_ + kLevelShare * error);
   recent_ += kRecentShare * std::clamp(error - recent_, -kWorstRecent, kWorstRecent);
   recent_ -= kLevelShare * error;
 }

@@ -42,7 +42,8 @@ class CostCurve {
  private:
   static constexpr std::size_t kKnots = 64;
   struct Knot {
-    double shape = 0;  // natural logarithm of seconds, less the level
+    double shape = 0;   // natural logarithm of seconds, less the level
+    double factor = 1;  // e to the shape, kept because drafts ask for it a hundred times a step
     std::uint32_t count = 0;
     std::uint32_t compared = 0;  // launches that followed one of another size
   };
@@ -50,12 +51,15 @@ class CostCurve {
   enum class Follows { kSameSize, kOtherSize };
   static std::size_t knot_of(std::uint32_t rows);
   static std::uint32_t rows_of(std::size_t knot);
-  double at(std::size_t knot) const;
+  double at(std::size_t knot) const { return scale_ * knots_[knot].factor; }
   std::optional<std::size_t> measured_below(std::size_t knot) const;  // the nearest
   void learn(std::uint32_t rows, double error, Follows follows);
+  void set_shape(Knot& knot, double shape);
+  void set_level(double level);
 
   std::array<Knot, kKnots> knots_{};
-  double level_ = 0;
+  double level_ = 0;        // natural logarithm of seconds,
+  double scale_ = 1;        // and e to that
   double recent_ = 0;       // how far above the level the last few launches were
   std::size_t last_ = 0;    // knot of the last launch
   std::uint32_t seen_ = 0;  // knots with a measurement

@@ -47,8 +47,8 @@ Speculation::Speculation(std::uint32_t sequences) {
   lengths_.reserve(sequences);
 }
 
-double Speculation::cost(std::uint32_t rows) const {
-  double seconds = target_.seconds(rows);
+double Speculation::draft_seconds() const {
+  double seconds = 0;
   for (const std::uint32_t sequences : drafting_) seconds += drafter_.seconds(sequences);
   return seconds;
 }
@@ -81,14 +81,19 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
     if (a.survival != b.survival) return a.survival > b.survival;
     return a.position != b.position ? a.position < b.position : a.candidate < b.candidate;
   });
-  const double plain_tokens = tokens, plain_seconds = cost(rows + granted);
+  double draft_seconds = this->draft_seconds();
+  const double plain_tokens = tokens,
+               plain_seconds = target_.seconds(rows + granted) + draft_seconds;
   double best = plain_tokens / plain_seconds * kWorthIt;
   std::size_t taken = 0;
   const std::size_t limit = std::min<std::size_t>(options_.size(), room - granted);
   for (std::size_t i = 0; i < limit; ++i) {
     tokens += options_[i].survival;
-    ++drafting_[options_[i].position];
-    const double rate = tokens / cost(rows + granted + static_cast<std::uint32_t>(i) + 1);
+    std::uint32_t& drafting = drafting_[options_[i].position];
+    draft_seconds -= drafter_.seconds(drafting);
+    draft_seconds += drafter_.seconds(++drafting);
+    const std::uint32_t verified = rows + granted + static_cast<std::uint32_t>(i) + 1;
+    const double rate = tokens / (target_.seconds(verified) + draft_seconds);
     if (rate > best) best = rate, taken = i + 1;
   }
   ++since_plain_;

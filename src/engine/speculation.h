@@ -67,8 +67,8 @@ class Speculation {
     std::uint32_t candidate;
     std::uint32_t position;
   };
-  // Seconds of a step with these draft rows.
-  double cost(std::uint32_t rows) const;
+  // Of all draft steps, with as many sequences as drafting_ says.
+  double draft_seconds() const;
   void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room,
              double token_seconds);
   bool affords_plain_step(double tokens, double seconds, double rate);
