@@ -49,6 +49,7 @@ std::uint32_t CostCurve::rows_of(std::size_t knot) {
 void CostCurve::set_shape(Knot& knot, double shape) {
   knot.shape = shape;
   knot.factor = std::exp(shape);
+  known_.fill(0);
 }
 
 void CostCurve::set_level(double level) {
@@ -59,6 +60,13 @@ void CostCurve::set_level(double level) {
 double CostCurve::seconds(std::uint32_t rows) const {
   if (rows == 0) return 0;
   if (seen_ == 0) return kPriorSeconds * prior(rows);
+  if (rows >= known_.size()) return scale_ * relative(rows);
+  float& known = known_[rows];
+  if (known == 0) known = static_cast<float>(relative(rows));
+  return scale_ * static_cast<double>(known);
+}
+
+double CostCurve::relative(std::uint32_t rows) const {
   const std::size_t wanted = knot_of(rows);
   // A knot's own rows may lie on either side of the rows that map to it.
   const std::size_t start = rows_of(wanted) <= rows ? wanted + 1 : wanted;
@@ -136,7 +144,7 @@ void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
     share = std::max({share, kShapeShare, 1.0 / (++knot.compared + 1)});
   }
   const double change = share * (error - recent_);
-  set_shape(knot, knot.shape + change);
+  if (change != 0) set_shape(knot, knot.shape + change);
   error -= change;
   set_level(level_ + kLevelShare * error);
   recent_ += kRecentShare * std::clamp(error - recent_, -kWorstRecent, kWorstRecent);
@@ -146,7 +154,7 @@ void CostCurve::learn(std::uint32_t rows, double error, Follows follows) {
 std::vector<CostCurve::Point> CostCurve::points() const {
   std::vector<Point> points;
   for (std::size_t knot = 0; knot < kKnots; ++knot) {
-    if (knots_[knot].count >= kBelieved) points.push_back({rows_of(knot), at(knot)});
+    if (knots_[knot].count >= kBelieved) points.push_back({rows_of(knot), scale_ * at(knot)});
   }
   return points;
 }

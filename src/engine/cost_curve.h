@@ -43,7 +43,7 @@ class CostCurve {
   static constexpr std::size_t kKnots = 64;
   struct Knot {
     double shape = 0;   // natural logarithm of seconds, less the level
-    double factor = 1;  // e to the shape, kept because drafts ask for it a hundred times a step
+    double factor = 1;  // e to the shape
     std::uint32_t count = 0;
     std::uint32_t compared = 0;  // launches that followed one of another size
   };
@@ -51,13 +51,16 @@ class CostCurve {
   enum class Follows { kSameSize, kOtherSize };
   static std::size_t knot_of(std::uint32_t rows);
   static std::uint32_t rows_of(std::size_t knot);
-  double at(std::size_t knot) const { return scale_ * knots_[knot].factor; }
+  double at(std::size_t knot) const { return knots_[knot].factor; }   // in units of scale_
+  double relative(std::uint32_t rows) const;                          // seconds(rows), likewise
   std::optional<std::size_t> measured_below(std::size_t knot) const;  // the nearest
   void learn(std::uint32_t rows, double error, Follows follows);
   void set_shape(Knot& knot, double shape);
   void set_level(double level);
 
   std::array<Knot, kKnots> knots_{};
+  // relative() by rows; 0: not asked for since a shape changed. A step asks a hundred times.
+  mutable std::array<float, 160> known_{};
   double level_ = 0;        // natural logarithm of seconds,
   double scale_ = 1;        // and e to that
   double recent_ = 0;       // how far above the level the last few launches were

@@ -10,10 +10,10 @@ namespace {
 constexpr double kMemory = 0.985;         // of a round's weight that is left a round later
 constexpr double kPriorStands = 0.75;     // of the first draft, before anything was judged
 constexpr double kPriorWeight = 8;        // rounds that others' experience counts for
-constexpr double kWorthIt = 1.01;         // gains below this may be noise
+constexpr double kWorthIt = 1.02;         // gains below this may be noise
 constexpr std::uint32_t kProbeAfter = 4;  // tokens without drafts before one is tried again
 constexpr std::uint32_t kPlainAfter = 4;  // steps with drafts before one without is tried again
-constexpr double kProbeShare = 0.009;     // of all time that tries of drafts may cost,
+constexpr double kProbeShare = 0.003;     // of all time that tries of drafts may cost,
 constexpr double kPlainShare = 0.005;     // and tries of none
 constexpr double kProbeWorst = 2;         // times a launch without it that one can cost
 
@@ -29,15 +29,19 @@ void Acceptance::judged(std::uint32_t drafted, std::uint32_t accepted) {
   }
 }
 
-std::array<double, kDraftsMax> Acceptance::estimate(const Acceptance* prior) const {
-  std::array<double, kDraftsMax> before{};
-  if (prior != nullptr) before = prior->estimate(nullptr);
-  std::array<double, kDraftsMax> result{};
+Acceptance::Estimate Acceptance::estimate() const {
+  Estimate result{};
   for (std::uint32_t i = 0; i < kDraftsMax; ++i) {
     const double like = i > 0 ? result[i - 1] : kPriorStands;
-    const double guess = prior != nullptr ? before[i] : like;
-    const double weight = prior != nullptr ? kPriorWeight : 1;
-    result[i] = (guess * weight + stood_[i]) / (weight + trials_[i]);
+    result[i] = (like + stood_[i]) / (1 + trials_[i]);
+  }
+  return result;
+}
+
+Acceptance::Estimate Acceptance::estimate(const Estimate& prior) const {
+  Estimate result{};
+  for (std::uint32_t i = 0; i < kDraftsMax; ++i) {
+    result[i] = (prior[i] * kPriorWeight + stood_[i]) / (kPriorWeight + trials_[i]);
   }
   return result;
 }
@@ -58,12 +62,13 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
   lengths_.assign(candidates.size(), 0);
   options_.clear();
   drafting_.fill(0);
+  const Acceptance::Estimate others = all_.estimate();
   std::uint32_t granted = 0;
   double tokens = static_cast<double>(candidates.size());
   for (std::uint32_t c = 0; c < candidates.size(); ++c) {
     const DraftCandidate& candidate = candidates[c];
     const std::uint32_t most = std::min({candidate.most, candidate.limits.n_max, kDraftsMax});
-    const auto stands = candidate.acceptance->estimate(&all_);
+    const auto stands = candidate.acceptance->estimate(others);
     double survival = 1;
     for (std::uint32_t position = 0; position < most; ++position) {
       survival *= stands[position];
@@ -128,7 +133,7 @@ void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_
     if (candidate.since_draft < kProbeAfter) continue;
     lengths_[c] = 1;
     unprobed_rows_ = rows;
-    probe_worth_ = candidate.acceptance->estimate(&all_)[0] * token_seconds;
+    probe_worth_ = candidate.acceptance->estimate(all_.estimate())[0] * token_seconds;
     return;
   }
 }

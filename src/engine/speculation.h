@@ -24,9 +24,11 @@ class Acceptance {
  public:
   // One round: so many drafts were judged, so many stood.
   void judged(std::uint32_t drafted, std::uint32_t accepted);
-  // Estimates for positions 0 to kDraftsMax - 1. Positions never judged are taken to be like the
-  // one before them; where little is known, `prior` says what others saw.
-  std::array<double, kDraftsMax> estimate(const Acceptance* prior) const;
+  // For positions 0 to kDraftsMax - 1. Positions never judged are taken to be like the one before
+  // them; where little is known, `prior` says what others saw.
+  using Estimate = std::array<double, kDraftsMax>;
+  Estimate estimate() const;
+  Estimate estimate(const Estimate& prior) const;
 
  private:
   std::array<double, kDraftsMax> trials_{}, stood_{};

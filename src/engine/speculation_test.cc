@@ -10,7 +10,7 @@ namespace {
 TEST(Acceptance, drafts_behind_the_first_that_fell_say_nothing) {
   Acceptance a;
   for (int i = 0; i < 200; ++i) a.judged(4, 1);
-  const auto stands = a.estimate(nullptr);
+  const auto stands = a.estimate();
   EXPECT_GT(stands[0], 0.97);
   EXPECT_LT(stands[1], 0.03);
   EXPECT_EQ(stands[2], stands[1]) << "never judged: like the one before";
@@ -19,9 +19,9 @@ TEST(Acceptance, drafts_behind_the_first_that_fell_say_nothing) {
 TEST(Acceptance, what_others_saw_counts_until_one_has_seen_enough) {
   Acceptance others, own;
   for (int i = 0; i < 500; ++i) others.judged(1, 1);
-  EXPECT_GT(own.estimate(&others)[0], 0.97);
+  EXPECT_GT(own.estimate(others.estimate())[0], 0.97);
   for (int i = 0; i < 60; ++i) own.judged(1, 0);
-  EXPECT_LT(own.estimate(&others)[0], 0.2);
+  EXPECT_LT(own.estimate(others.estimate())[0], 0.2);
 }
 
 // Runs draft rounds against true chances; returns what was chosen in the last of them.
