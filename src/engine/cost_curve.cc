@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint32_t kExact = 16;     // sizes up to here have a knot each,
 constexpr std::uint32_t kPerOctave = 4;  // above them there are so many to a doubling
 constexpr std::uint32_t kBelieved = 3;   // measurements after which one alone is not
+constexpr std::uint32_t kSettled = 4;    // and after which the first ones no longer matter
 
 double prior(std::uint32_t rows) {
   return 1 + CostCurve::kPriorPerRow * (rows - 1.0);
@@ -21,7 +22,7 @@ CostCurve::CostCurve(std::span<const Point> points) {
   for (const Point& point : points) {
     if (point.rows > 0 && point.seconds > 0 && std::isfinite(point.seconds)) {
       measured(point.rows, point.seconds);
-      knots_[knot_of(point.rows)].count = kBelieved;
+      knots_[knot_of(point.rows)].count = kSettled;
     }
   }
 }
@@ -61,9 +62,9 @@ double CostCurve::seconds(std::uint32_t rows) const {
   if (rows == 0) return 0;
   if (seen_ == 0) return kPriorSeconds * prior(rows);
   if (rows >= known_.size()) return scale_ * relative(rows);
-  float& known = known_[rows];
-  if (known == 0) known = static_cast<float>(relative(rows));
-  return scale_ * static_cast<double>(known);
+  double& known = known_[rows];
+  if (known == 0) known = relative(rows);
+  return scale_ * known;
 }
 
 double CostCurve::relative(std::uint32_t rows) const {
@@ -89,6 +90,10 @@ double CostCurve::relative(std::uint32_t rows) const {
   const double share = (rows - from) / (rows_of(*above) - from);
   const double between = at(*below) * (1 - share) + at(*above) * share;
   return knots_[wanted].count > 0 ? between : std::min(between, hopeful);
+}
+
+bool CostCurve::settled(std::uint32_t rows) const {
+  return rows == 0 || knots_[knot_of(rows)].count >= kSettled;
 }
 
 std::optional<std::size_t> CostCurve::measured_below(std::size_t knot) const {

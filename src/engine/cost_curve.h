@@ -32,6 +32,10 @@ class CostCurve {
   void measured(std::span<const std::uint32_t> rows, double seconds);
   void measured(std::uint32_t rows, double seconds) { measured(std::span(&rows, 1), seconds); }
 
+  // Whether sizes like that were measured often enough for a first launch that was interrupted to
+  // be forgotten.
+  bool settled(std::uint32_t rows) const;
+
   // What was measured more than once or twice, for another process to start from.
   std::vector<Point> points() const;
 
@@ -60,7 +64,7 @@ class CostCurve {
 
   std::array<Knot, kKnots> knots_{};
   // relative() by rows; 0: not asked for since a shape changed. A step asks a hundred times.
-  mutable std::array<float, 160> known_{};
+  mutable std::array<double, 160> known_{};
   double level_ = 0;        // natural logarithm of seconds,
   double scale_ = 1;        // and e to that
   double recent_ = 0;       // how far above the level the last few launches were

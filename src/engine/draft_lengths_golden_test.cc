@@ -33,8 +33,8 @@ struct Costs {
 class Machine {
  public:
   // `tokens` says how many each slot has had.
-  Machine(const Costs& costs, std::function<double()> tokens)
-      : costs_(costs), tokens_(std::move(tokens)) {}
+  Machine(const Costs& costs, std::uint64_t others, std::function<double()> tokens)
+      : costs_(costs), others_(others), tokens_(std::move(tokens)) {}
 
   double target(std::uint32_t rows) {
     return slowed((1 + costs_.row * (rows - 1.0)) * (costs_.steep && rows > 4 ? 1.5 : 1.0) +
@@ -49,7 +49,7 @@ class Machine {
  private:
   double slowed(double seconds) {
     undisturbed_ += seconds;
-    const PhiloxBlock draw = philox_at(7, launches_++);
+    const PhiloxBlock draw = philox_at(others_, launches_++);
     const auto part = [&](std::size_t i) { return draw[i] * 0x1p-32; };
     if (part(0) < 1.0 / 300) speed_ = 1 + costs_.swing * (2 * part(1) - 1);
     const double spread = std::sqrt(3.0) * costs_.noise * (2 * part(2) - 1);
@@ -57,18 +57,21 @@ class Machine {
   }
 
   const Costs costs_;
+  const std::uint64_t others_;
   const std::function<double()> tokens_;
   std::uint64_t launches_ = 0;
   double speed_ = 1, undisturbed_ = 0;
 };
 
 // Tokens a second of an undisturbed machine's time while so many slots are busy, all drafting
-// alike.
+// alike, behind the first few hundred, which teach what launches cost. `others` is what others do
+// to the machine.
 double tokens_per_second(const Costs& costs, const std::vector<double>& acceptance,
-                         std::uint32_t slots, DraftLimits limits) {
+                         std::uint32_t slots, DraftLimits limits, std::uint64_t others) {
   Script script{.vocab = 16};
   const Engine* running = nullptr;
-  Machine machine(costs, [&] { return static_cast<double>(running->counters().tokens) / slots; });
+  Machine machine(costs, others,
+                  [&] { return static_cast<double>(running->counters().tokens) / slots; });
   script.target_seconds = [&](std::uint32_t rows) { return machine.target(rows); };
   script.draft_seconds = [&](std::uint32_t sequences) { return machine.draft(sequences); };
   const ScriptedRuntime over = scripted(
@@ -85,12 +88,43 @@ double tokens_per_second(const Costs& costs, const std::vector<double>& acceptan
     r.drafts = limits;
     require(engine.submit(std::move(r), silent).has_value(), "the engine takes it");
   }
-  while (engine.counters().finished == 0)
+  std::uint64_t learnt_tokens = 0;
+  double learnt_seconds = 0;
+  while (engine.counters().finished == 0) {
     require(engine.step().has_value(), "a scripted step cannot fail");
-  return static_cast<double>(engine.counters().tokens) / machine.undisturbed();
+    if (learnt_tokens == 0 && engine.counters().tokens >= std::uint64_t{slots} * 256) {
+      learnt_tokens = engine.counters().tokens, learnt_seconds = machine.undisturbed();
+    }
+  }
+  return static_cast<double>(engine.counters().tokens - learnt_tokens) /
+         (machine.undisturbed() - learnt_seconds);
 }
 
-// With time as a script: never 2 % behind no drafts, and never 3 % behind the best fixed length.
+// The automatic length's rate beside that of no drafts and of the best fixed length.
+struct Ratios {
+  double plain, best;
+};
+
+Ratios compare(const Costs& machine, const std::vector<double>& acceptance, std::uint32_t slots,
+               std::uint64_t others) {
+  const auto rate = [&](DraftLimits limits) {
+    return tokens_per_second(machine, acceptance, slots, limits, others);
+  };
+  const double plain = rate({.n_min = 0, .n_max = 0});
+  double best = plain;
+  for (std::uint32_t n = 1; n <= machine.longest; ++n) {
+    best = std::max(best, rate({.n_min = n, .n_max = n}));
+  }
+  const double ours = rate({});
+  return {ours / plain, ours / best};
+}
+
+double median_of_three(double a, double b, double c) {
+  return std::max(std::min(a, b), std::min(std::max(a, b), c));
+}
+
+// With time as a script: never 1 % behind no drafts, and never 3 % behind the best fixed length. On
+// machines that others use, in the median of three draws of what those do.
 TEST(DraftLengths, automatic_lengths_keep_up_with_the_best_fixed_one) {
   const std::vector<double> acceptances[] = {{0.8, 0.65, 0.5}, {0.1, 0.02, 0.0}};
   const auto small = [](const char* name) {
@@ -114,16 +148,15 @@ TEST(DraftLengths, automatic_lengths_keep_up_with_the_best_fixed_one) {
     for (const auto& acceptance : acceptances) {
       for (const std::uint32_t slots : {1u, 2u, 4u, 8u, 16u}) {
         SCOPED_TRACE(testing::Message() << machine.name << ", " << acceptance[0] << ", " << slots);
-        const double plain =
-            tokens_per_second(machine, acceptance, slots, {.n_min = 0, .n_max = 0});
-        double best = plain;
-        for (std::uint32_t n = 1; n <= machine.longest; ++n) {
-          best = std::max(best,
-                          tokens_per_second(machine, acceptance, slots, {.n_min = n, .n_max = n}));
+        Ratios ours = compare(machine, acceptance, slots, 7);
+        if (machine.noise > 0 || machine.swing > 0) {
+          const Ratios b = compare(machine, acceptance, slots, 8);
+          const Ratios c = compare(machine, acceptance, slots, 9);
+          ours = {median_of_three(ours.plain, b.plain, c.plain),
+                  median_of_three(ours.best, b.best, c.best)};
         }
-        const double ours = tokens_per_second(machine, acceptance, slots, {});
-        EXPECT_GE(ours / plain, 0.98);
-        EXPECT_GE(ours / best, 0.97);
+        EXPECT_GE(ours.plain, 0.99);
+        EXPECT_GE(ours.best, 0.97);
       }
     }
   }

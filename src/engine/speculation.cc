@@ -7,15 +7,17 @@
 namespace outrider {
 namespace {
 
-constexpr double kMemory = 0.985;         // of a round's weight that is left a round later
-constexpr double kPriorStands = 0.75;     // of the first draft, before anything was judged
-constexpr double kPriorWeight = 8;        // rounds that others' experience counts for
-constexpr double kWorthIt = 1.02;         // gains below this may be noise
-constexpr std::uint32_t kProbeAfter = 4;  // tokens without drafts before one is tried again
-constexpr std::uint32_t kPlainAfter = 4;  // steps with drafts before one without is tried again
-constexpr double kProbeShare = 0.003;     // of all time that tries of drafts may cost,
-constexpr double kPlainShare = 0.005;     // and tries of none
-constexpr double kProbeWorst = 2;         // times a launch without it that one can cost
+constexpr double kMemory = 0.985;             // of a round's weight that is left a round later
+constexpr double kPriorStands = 0.75;         // of the first draft, before anything was judged
+constexpr double kPriorWeight = 8;            // rounds that others' experience counts for
+constexpr double kWorthIt = 1.015;            // gains below this may be noise
+constexpr std::uint32_t kProbeAfter = 4;      // tokens without drafts before one is tried again
+constexpr std::uint32_t kPlainAfter = 4;      // steps with drafts before one without is tried again
+constexpr double kProbeShare = 0.003;         // of all time that tries of drafts may cost,
+constexpr double kPlainShare = 0.005;         // and tries of none
+constexpr double kProbeShareAtFirst = 0.012;  // as kProbeShare, while costs are not known yet:
+constexpr std::uint32_t kAtFirst = 256;       // so many launches
+constexpr double kProbeWorst = 2;             // times a launch without it that one can cost
 
 }  // namespace
 
@@ -46,7 +48,7 @@ Acceptance::Estimate Acceptance::estimate(const Estimate& prior) const {
   return result;
 }
 
-Speculation::Speculation(std::uint32_t sequences) {
+Speculation::Speculation(std::uint32_t sequences) : launches_to_learn_(kAtFirst) {
   options_.reserve(std::size_t{sequences} * kDraftsMax);
   lengths_.reserve(sequences);
 }
@@ -86,36 +88,51 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
     if (a.survival != b.survival) return a.survival > b.survival;
     return a.position != b.position ? a.position < b.position : a.candidate < b.candidate;
   });
-  double draft_seconds = this->draft_seconds();
   const double plain_tokens = tokens,
-               plain_seconds = target_.seconds(rows + granted) + draft_seconds;
-  double best = plain_tokens / plain_seconds * kWorthIt;
-  std::size_t taken = 0;
-  const std::size_t limit = std::min<std::size_t>(options_.size(), room - granted);
-  for (std::size_t i = 0; i < limit; ++i) {
-    tokens += options_[i].survival;
-    std::uint32_t& drafting = drafting_[options_[i].position];
-    draft_seconds -= drafter_.seconds(drafting);
-    draft_seconds += drafter_.seconds(++drafting);
-    const std::uint32_t verified = rows + granted + static_cast<std::uint32_t>(i) + 1;
-    const double rate = tokens / (target_.seconds(verified) + draft_seconds);
-    if (rate > best) best = rate, taken = i + 1;
-  }
+               plain_seconds = target_.seconds(rows + granted) + draft_seconds();
+  const Pick pick = best_options(plain_tokens, rows + granted, room - granted,
+                                 plain_tokens / plain_seconds * kWorthIt);
   ++since_plain_;
-  if (taken == 0) since_plain_ = 0, seconds_since_plain_ = 0;
-  if (affords_plain_step(plain_tokens, plain_seconds, best)) taken = 0;
-  for (std::size_t i = 0; i < taken; ++i) ++lengths_[options_[i].candidate];
-  probe(candidates, rows + granted + static_cast<std::uint32_t>(taken),
-        room - granted - static_cast<std::uint32_t>(taken), 1 / best);
+  if (pick.count == 0) since_plain_ = 0, seconds_since_plain_ = 0;
+  if (!affords_plain_step(plain_tokens, rows + granted, pick.rate)) {
+    for (std::uint32_t left = pick.count, i = 0; left > 0; ++i) {
+      if (options_[i].position < pick.depth) ++lengths_[options_[i].candidate], --left, ++granted;
+    }
+  }
+  probe(candidates, rows + granted, room - granted, 1 / pick.rate);
   return lengths_;
+}
+
+// The best options of all that take so many draft steps or fewer, for each number of steps: a
+// likelier draft that needs a step of its own may cost more than one that others' steps make.
+Speculation::Pick Speculation::best_options(double plain_tokens, std::uint32_t rows,
+                                            std::uint32_t room, double plain_rate) const {
+  Pick best{.depth = 0, .count = 0, .rate = plain_rate};
+  for (std::uint32_t depth = 1; depth <= kDraftsMax; ++depth) {
+    std::array<std::uint32_t, kDraftsMax> drafting = drafting_;
+    double tokens = plain_tokens, seconds = draft_seconds();
+    std::uint32_t count = 0;
+    for (auto option = options_.begin(); option != options_.end() && count < room; ++option) {
+      if (option->position >= depth) continue;
+      tokens += option->survival;
+      std::uint32_t& sequences = drafting[option->position];
+      seconds -= drafter_.seconds(sequences);
+      seconds += drafter_.seconds(++sequences);
+      const double rate = tokens / (target_.seconds(rows + ++count) + seconds);
+      if (rate > best.rate) best = {depth, count, rate};
+    }
+  }
+  return best;
 }
 
 // Whoever drafts in every step no longer knows what a step without drafts takes: now and then one
 // is tried. It costs what its time would have brought at the best rate, less what it brings, so
-// the less there is to lose the sooner one is tried.
-bool Speculation::affords_plain_step(double tokens, double seconds, double rate) {
+// the less there is to lose the sooner one is tried. The first few cost what they cost: a belief
+// that one interrupted launch has left would stand for long.
+bool Speculation::affords_plain_step(double tokens, std::uint32_t rows, double rate) {
   if (since_plain_ < kPlainAfter) return false;
-  if (seconds - tokens / rate > kPlainShare * seconds_since_plain_) return false;
+  const double loss = target_.seconds(rows) + draft_seconds() - tokens / rate;
+  if (target_.settled(rows) && loss > kPlainShare * seconds_since_plain_) return false;
   since_plain_ = 0, seconds_since_plain_ = 0;
   return true;
 }
@@ -126,7 +143,7 @@ bool Speculation::affords_plain_step(double tokens, double seconds, double rate)
 void Speculation::probe(std::span<const DraftCandidate> candidates, std::uint32_t rows,
                         std::uint32_t room, double token_seconds) {
   unprobed_rows_ = 0;
-  if (room == 0 || probe_seconds_ > kProbeShare * total_seconds_) return;
+  if (room == 0 || probe_budget_ < 0) return;
   for (std::uint32_t c = 0; c < candidates.size(); ++c) {
     const DraftCandidate& candidate = candidates[c];
     if (lengths_[c] > 0 || std::min(candidate.most, candidate.limits.n_max) == 0) continue;
@@ -143,8 +160,13 @@ void Speculation::pay_for_probe(double seconds) {
   // What an interruption took is not the try's fault.
   const double cost = std::clamp(seconds - without, 0.0, kProbeWorst * without) +
                       std::min(drafter_.seconds(1), without);
-  probe_seconds_ += std::max(0.0, cost - probe_worth_);
+  probe_budget_ -= std::max(0.0, cost - probe_worth_);
   unprobed_rows_ = 0;
+}
+
+void Speculation::start_from(CostCurve target, CostCurve drafter) {
+  target_ = target, drafter_ = drafter;
+  if (!target.points().empty() && !drafter.points().empty()) launches_to_learn_ = 0;
 }
 
 void Speculation::drafted(std::span<const std::uint32_t> sequences_per_step, double seconds) {
@@ -153,14 +175,20 @@ void Speculation::drafted(std::span<const std::uint32_t> sequences_per_step, dou
   double most = 0;
   for (const std::uint32_t sequences : sequences_per_step) most += target_.seconds(sequences);
   drafter_.measured(sequences_per_step, std::min(seconds, most));
-  total_seconds_ += seconds;
-  seconds_since_plain_ += seconds;
+  spent(seconds);
 }
 
 void Speculation::verified(std::uint32_t rows, double seconds) {
   if (unprobed_rows_ > 0) pay_for_probe(seconds);
   target_.measured(rows, seconds);
-  total_seconds_ += seconds;
+  spent(seconds);
+  if (launches_to_learn_ > 0) --launches_to_learn_;
+}
+
+void Speculation::spent(double seconds) {
+  probe_budget_ += (launches_to_learn_ > 0 ? kProbeShareAtFirst : kProbeShare) * seconds;
+  // Nothing is saved up for a burst of tries.
+  probe_budget_ = std::min(probe_budget_, kProbeWorst * seconds);
   seconds_since_plain_ += seconds;
 }
 

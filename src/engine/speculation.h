@@ -59,7 +59,7 @@ class Speculation {
   const Acceptance& everyone() const { return all_; }
   const CostCurve& target_cost() const { return target_; }
   const CostCurve& drafter_cost() const { return drafter_; }
-  void start_from(CostCurve target, CostCurve drafter) { target_ = target, drafter_ = drafter; }
+  void start_from(CostCurve target, CostCurve drafter);
   // What others saw of the same pair's drafts; until then it is guessed.
   void start_from(const Acceptance& everyone) { all_ = everyone; }
 
@@ -69,17 +69,26 @@ class Speculation {
     std::uint32_t candidate;
     std::uint32_t position;
   };
+  struct Pick {           // the first `count` options before `depth`
+    std::uint32_t depth;  // draft steps
+    std::uint32_t count;
+    double rate;  // tokens a second of a step with them
+  };
+  // `rows` and `plain_tokens` of a step without them, `room` rows for them.
+  Pick best_options(double plain_tokens, std::uint32_t rows, std::uint32_t room,
+                    double plain_rate) const;
   // Of all draft steps, with as many sequences as drafting_ says.
   double draft_seconds() const;
   void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room,
              double token_seconds);
-  bool affords_plain_step(double tokens, double seconds, double rate);
+  bool affords_plain_step(double tokens, std::uint32_t rows, double rate);
   void pay_for_probe(double seconds);
+  void spent(double seconds);
 
   CostCurve target_, drafter_;
   Acceptance all_;
-  double total_seconds_ = 0;
-  double probe_seconds_ = 0;         // what tries have cost
+  double probe_budget_ = 0;          // seconds that tries of drafts may cost
+  std::uint32_t launches_to_learn_;  // until costs count as known
   std::uint32_t since_plain_ = 0;    // steps in a row that drafted more than they had to,
   double seconds_since_plain_ = 0;   // and what they took
   std::uint32_t unprobed_rows_ = 0;  // of the step in progress, but for its try; 0: it has none
