@@ -56,7 +56,8 @@ struct Cache {
                                    .value_offset = value_plane() * value_bytes(),
                                    .pages = table,
                                    .begin = from,
-                                   .end = to});
+                                   .end = to,
+                                   .fetch = heads > 1});
     return state;
   }
   void run(const CpuKernels& kernels, const float* q, float* out) const {

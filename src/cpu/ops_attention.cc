@@ -32,9 +32,13 @@ struct Layer {
   const CpuLaunch& launch;
   const KvTarget& kv;
   std::uint32_t group;  // query heads that share a KV head
+  bool fetch;           // as in GroupAttention: no row before has brought the keys into a cache
 
-  Layer(const CpuLaunch& of, const KvTarget& target, std::uint32_t heads)
-      : launch(of), kv(target), group(divide_exact(heads, target.shape.kv_heads)) {}
+  Layer(const CpuLaunch& of, const KvTarget& target, std::uint32_t heads, bool ask_ahead)
+      : launch(of),
+        kv(target),
+        group(divide_exact(heads, target.shape.kv_heads)),
+        fetch(ask_ahead) {}
 
   std::size_t stride() const { return attention_stride(kv.shape.head_dim); }
 
@@ -52,7 +56,8 @@ struct Layer {
                              .value_offset = layout.plane_offset(kv.layer, kv_head, KvSide::kValue),
                              .pages = row.kv.pages(pages),
                              .begin = stretches.from(i),
-                             .end = stretches.to(i)};
+                             .end = stretches.to(i),
+                             .fetch = fetch};
     (layout.format() == KvFormat::kF32 ? launch.kernels.attend_f32
                                        : launch.kernels.attend_f16)(job);
   }
@@ -67,7 +72,7 @@ std::size_t attention_scratch_bytes(std::uint32_t q_width, const KvLayerShape& s
 
 void AttendOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t dim = kv.shape.head_dim, kv_heads = kv.shape.kv_heads;
-  const Layer layer(launch, kv, q.width / dim);
+  const Layer layer(launch, kv, q.width / dim, false);
   const std::size_t state_floats = layer.group * layer.stride();
   auto* state = reinterpret_cast<float*>(launch.scratch(share.thread));
   float* later = state + state_floats;
@@ -94,7 +99,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
 
 void AttendStretchesOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t kv_heads = kv.shape.kv_heads;
-  const Layer layer(launch, kv, q.width / kv.shape.head_dim);
+  const Layer layer(launch, kv, q.width / kv.shape.head_dim, true);
   const std::size_t rows = launch.count(q.set);
   std::size_t total = 0;  // stretches of all rows and KV heads
   for (std::size_t i = 0; i < rows; ++i)

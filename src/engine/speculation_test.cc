@@ -96,6 +96,25 @@ TEST(Speculation, finds_its_way_back_when_drafts_begin_to_stand) {
   EXPECT_GT(drafted_late, 1000u);
 }
 
+// The first sequence's second draft is likelier than the second sequence's first one, but needs a
+// draft step of its own: together they cost more than they bring, one draft each does not.
+TEST(Speculation, a_likelier_draft_that_needs_a_step_of_its_own_waits) {
+  const CostCurve::Point target[] = {{2, 573}, {3, 767}, {4, 797}, {5, 950}, {8, 1500}};
+  const CostCurve::Point drafter[] = {{1, 149}, {2, 170}};
+  Speculation speculation(2);
+  speculation.start_from(CostCurve(target), CostCurve(drafter));
+  Acceptance likely, less_likely;
+  for (int round = 0; round < 400; ++round) {
+    likely.judged(2, round % 12 < 2 ? 0 : round % 12 == 2 ? 1 : 2);
+    less_likely.judged(1, round % 8 < 5 ? 1 : 0);
+  }
+  ASSERT_GT(likely.estimate()[0] * likely.estimate()[1], less_likely.estimate()[0]);
+  const DraftCandidate candidates[] = {{&likely, {}, 100, 0}, {&less_likely, {}, 100, 0}};
+  const auto lengths = speculation.choose(candidates, 2, 30);
+  EXPECT_EQ(lengths[0], 1u);
+  EXPECT_EQ(lengths[1], 1u);
+}
+
 // Drafts look cheap because a step without them was learnt while the machine was slow.
 TEST(Speculation, a_step_without_drafts_is_tried_while_drafts_seem_to_pay) {
   const CostCurve::Point target[] = {{1, 1.6}, {2, 1.9}}, drafter[] = {{1, 0.1}};
