@@ -39,8 +39,8 @@ std::uint32_t CostCurve::rows_of(std::size_t knot) {
     std::array<std::uint32_t, kKnots> of{};
     for (std::size_t k = 0; k < kKnots; ++k) {
       const double octaves = (static_cast<double>(k) - (kExact - 1)) / kPerOctave;
-      of[k] =
-          static_cast<std::uint32_t>(k < kExact ? k + 1 : std::lround(kExact * std::exp2(octaves)));
+      of[k] = k < kExact ? static_cast<std::uint32_t>(k + 1)
+                         : static_cast<std::uint32_t>(std::lround(kExact * std::exp2(octaves)));
     }
     return of;
   }();
