@@ -59,6 +59,8 @@ class Speculation {
   const Acceptance& everyone() const { return all_; }
   const CostCurve& target_cost() const { return target_; }
   const CostCurve& drafter_cost() const { return drafter_; }
+  // What launches took in an earlier process; where there is some of both, no time is set aside for
+  // more tries at first.
   void start_from(CostCurve target, CostCurve drafter);
   // What others saw of the same pair's drafts; until then it is guessed.
   void start_from(const Acceptance& everyone) { all_ = everyone; }

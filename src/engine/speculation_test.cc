@@ -140,6 +140,27 @@ TEST(Speculation, a_step_without_drafts_is_tried_while_drafts_seem_to_pay) {
   EXPECT_LT(late, 50u);
 }
 
+// The very first step, which has no drafts, is interrupted; drafts do not pay here.
+TEST(Speculation, a_step_without_drafts_interrupted_at_the_start_is_soon_tried_again) {
+  Speculation speculation(1);
+  Acceptance own;
+  std::uint32_t since = 0, drafted = 0;
+  for (int step = 0; step < 150; ++step) {
+    const DraftCandidate candidate{&own, {}, 100, since};
+    const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
+    if (length > 0) {
+      const std::uint32_t stands = step % 5 > 0 ? 1 : 0;
+      speculation.drafted(std::vector<std::uint32_t>(length, 1), 0.1 * length);
+      own.judged(length, stands);
+      speculation.judged(length, stands);
+    }
+    since = length > 0 ? 0 : since + 1;
+    speculation.verified(1 + length, step == 0 ? 3.0 : 1 + 0.9 * length);
+    if (step >= 50) drafted += length;
+  }
+  EXPECT_LT(drafted, 20u);
+}
+
 // A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
 // as it takes. Counts the drafts of the tokens 500 to 1000.
 TEST(Speculation, launches_interrupted_at_the_start_do_not_end_drafting) {
