@@ -83,7 +83,6 @@ struct GroupAttention {
   std::size_t key_offset, value_offset;  // of the head's planes inside a page, in bytes
   std::span<const PageId> pages;
   std::uint32_t begin, end;  // visible positions [begin, end)
-  bool fetch = false;        // keys and values are not in a cache yet: ask for them ahead
 };
 
 // What attention over some keys leaves, so that more can be added: the values' sum, each weighed by

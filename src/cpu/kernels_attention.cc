@@ -42,7 +42,7 @@ hn::Vec<D> load(D d, const std::uint16_t* halves) {
 #if HWY_TARGET <= HWY_AVX3_DL  // one register holds both
 
 constexpr std::size_t kTileHeads = 8, kSums = 16;  // that registers have room for
-using Widest = hn::CappedTag<float, 16>;
+using Widest = hn::FixedTag<float, 16>;
 
 struct Pair {
   hn::Vec<Widest> both;
@@ -58,6 +58,42 @@ HWY_INLINE Pair load_pair(const Stored* at) {
 }
 HWY_INLINE void mul_add(const Pair& a, const Pair& b, Pair& sum) {
   sum.both = hn::MulAdd(a.both, b.both, sum.both);
+}
+// Keeps what was loaded in a register: GCC would load it again for each product.
+HWY_INLINE void stay(Pair& loaded) {
+  asm("" : "+v"(loaded.both.raw));
+}
+
+// Lanes whose number has the bit kLane are added to those that have not: of a into those that have
+// not, of b into those that have.
+template <std::size_t kLane>
+HWY_INLINE hn::Vec<Widest> fold(hn::Vec<Widest> a, hn::Vec<Widest> b) {
+  const Widest d;
+  const hn::Repartition<double, Widest> wide;
+  if constexpr (kLane == 8) {
+    return hn::Add(hn::ConcatUpperLower(d, b, a), hn::ConcatLowerUpper(d, b, a));
+  } else if constexpr (kLane == 4) {
+    const auto other = hn::SwapAdjacentBlocks(hn::OddEvenBlocks(a, b));
+    return hn::Add(hn::OddEvenBlocks(b, a), other);
+  } else if constexpr (kLane == 2) {
+    const auto x = hn::BitCast(wide, a), y = hn::BitCast(wide, b);
+    const auto other = hn::BitCast(d, hn::Shuffle01(hn::OddEven(x, y)));
+    return hn::Add(hn::BitCast(d, hn::OddEven(y, x)), other);
+  } else {
+    return hn::Add(hn::OddEven(b, a), hn::Shuffle2301(hn::OddEven(a, b)));
+  }
+}
+
+template <std::size_t kLane>
+HWY_INLINE void fold_all(Pair (&sum)[kSums]) {
+  for (std::size_t i = 0; i < kLane; ++i)
+    sum[i].both = fold<kLane>(sum[i].both, sum[i + kLane].both);
+}
+
+// out[i] = all lanes of sum[i], which are as many as there are sums: each fold leaves half as many.
+HWY_INLINE void add_lanes(Pair (&sum)[kSums], float* out) {
+  fold_all<8>(sum), fold_all<4>(sum), fold_all<2>(sum), fold_all<1>(sum);
+  hn::StoreU(sum[0].both, Widest(), out);
 }
 
 #else
@@ -83,6 +119,11 @@ HWY_INLINE Pair load_pair(const Stored* at) {
 HWY_INLINE void mul_add(const Pair& a, const Pair& b, Pair& sum) {
   sum = {hn::MulAdd(a.first, b.first, sum.first), hn::MulAdd(a.second, b.second, sum.second)};
 }
+HWY_INLINE void stay(const Pair&) {}
+HWY_INLINE void add_lanes(const Pair (&sum)[kSums], float* out) {
+  for (std::size_t i = 0; i < kSums; ++i)
+    out[i] = hn::GetLane(hn::SumOfLanes(Eight(), hn::Add(sum[i].even(), sum[i].odd())));
+}
 
 #endif
 
@@ -92,83 +133,82 @@ struct PageRows {
   const Stored* keys;
   const Stored* values;
   std::size_t count;
-  bool fetch_values;         // ask for the values while the keys are used,
-  const Stored* fetch_next;  // and for as many keys from here while the values are; null: no
+  const Stored* next_keys;  // of as many rows that come next
 };
 
 // Asks for memory that is used soon, into the second nearest cache: processors that do so
-// themselves stop at each page of 4 KiB, and values are read in columns.
-template <class Stored>
-HWY_INLINE void fetch(const Stored* from, std::size_t values) {
-  const auto* at = reinterpret_cast<const std::byte*>(from);
-  for (std::size_t i = 0; i < values * sizeof(Stored); i += 64) __builtin_prefetch(at + i, 0, 2);
+// themselves stop at each page of 4 KiB, and values are read in columns. A little at a time, beside
+// the arithmetic: few requests can be under way, and what asks for more has to wait.
+template <std::size_t kValues, class Stored>
+HWY_INLINE void fetch(const Stored*& ahead) {
+  const auto* at = reinterpret_cast<const std::byte*>(ahead);
+  for (std::size_t i = 0; i < kValues * sizeof(Stored); i += 64) __builtin_prefetch(at + i, 0, 2);
+  ahead += kValues;
 }
 
-// Keys, or vectors of values, that some heads meet at a time: enough sums to keep the multipliers
-// busy, and few enough for the registers.
-constexpr std::size_t at_a_time(std::size_t heads) {
-  return std::clamp<std::size_t>(kSums / heads, 1, 4);
-}
-
-// weight[h][row] = q[h] . keys[row], for kRows rows.
-template <std::size_t kHeads, std::size_t kRows, class Stored>
-HWY_INLINE void score_rows(const float* q, const Stored* keys, std::size_t width,
-                           float (*weight)[kPageRows], std::size_t row) {
+// weight[row * kHeads + h] = q[h] . keys[row], for kSums / kHeads rows. Rows that are not visible
+// have those of the last one that is.
+template <std::size_t kHeads, class Stored>
+HWY_INLINE void score_rows(const float* q, const PageRows<Stored>& rows, std::size_t width,
+                           std::size_t row, float* weight) {
+  constexpr std::size_t kRows = kSums / kHeads;
   const Eight d;
   const std::size_t lanes = hn::Lanes(d);
-  Pair sum[kRows][kHeads];
+  const Stored* key[kRows];
   for (std::size_t r = 0; r < kRows; ++r)
-    for (std::size_t h = 0; h < kHeads; ++h) sum[r][h] = Pair::zero();
-  const Stored* key = keys + row * width;
+    key[r] = rows.keys + std::min(row + r, rows.count - 1) * width;
+  const Stored* ahead = rows.values + row * width;
+  Pair sum[kSums];
+  for (Pair& of : sum) of = Pair::zero();
   std::size_t i = 0;
   for (; i + 2 * lanes <= width; i += 2 * lanes) {
-    Pair k[kRows];
-    for (std::size_t r = 0; r < kRows; ++r) k[r] = load_pair(key + r * width + i);
-    for (std::size_t h = 0; h < kHeads; ++h) {
-      const Pair of_head = load_pair(q + h * width + i);
-      for (std::size_t r = 0; r < kRows; ++r) mul_add(k[r], of_head, sum[r][h]);
+    fetch<kRows * 2 * hn::MaxLanes(Eight())>(ahead);
+    if constexpr (kRows < kHeads) {  // the fewer ones stay in registers
+      Pair k[kRows];
+      for (std::size_t r = 0; r < kRows; ++r) k[r] = load_pair(key[r] + i);
+      for (std::size_t h = 0; h < kHeads; ++h) {
+        Pair of_head = load_pair(q + h * width + i);
+        stay(of_head);
+        for (std::size_t r = 0; r < kRows; ++r) mul_add(k[r], of_head, sum[r * kHeads + h]);
+      }
+    } else {
+      Pair of_head[kHeads];
+      for (std::size_t h = 0; h < kHeads; ++h) of_head[h] = load_pair(q + h * width + i);
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const Pair k = load_pair(key[r] + i);
+        for (std::size_t h = 0; h < kHeads; ++h) mul_add(k, of_head[h], sum[r * kHeads + h]);
+      }
     }
   }
   for (; i < width; i += lanes) {
     for (std::size_t r = 0; r < kRows; ++r) {
-      const auto k = load(d, key + r * width + i);
-      for (std::size_t h = 0; h < kHeads; ++h)
-        sum[r][h].set_even(hn::MulAdd(k, hn::LoadU(d, q + h * width + i), sum[r][h].even()));
+      const auto k = load(d, key[r] + i);
+      for (std::size_t h = 0; h < kHeads; ++h) {
+        Pair& of = sum[r * kHeads + h];
+        of.set_even(hn::MulAdd(k, hn::LoadU(d, q + h * width + i), of.even()));
+      }
     }
   }
-  for (std::size_t r = 0; r < kRows; ++r)
-    for (std::size_t h = 0; h < kHeads; ++h)
-      weight[h][row + r] =
-          hn::GetLane(hn::SumOfLanes(d, hn::Add(sum[r][h].even(), sum[r][h].odd())));
-}
-
-template <std::size_t kHeads, class Stored>
-void score(const float* q, const PageRows<Stored>& rows, std::size_t width,
-           float (*weight)[kPageRows]) {
-  constexpr std::size_t kRows = at_a_time(kHeads);
-  std::size_t row = 0;
-  for (; row + kRows <= rows.count; row += kRows) {
-    if (rows.fetch_values) fetch(rows.values + row * width, kRows * width);
-    score_rows<kHeads, kRows>(q, rows.keys, width, weight, row);
-  }
-  for (; row < rows.count; ++row) score_rows<kHeads, 1>(q, rows.keys, width, weight, row);
+  add_lanes(sum, weight + row * kHeads);
 }
 
 // Some vectors of columns of mix_values.
 template <std::size_t kHeads, std::size_t kVectors, class D, class Stored>
-HWY_INLINE void mix_columns(D d, const float (*weight)[kPageRows], const PageRows<Stored>& rows,
+HWY_INLINE void mix_columns(D d, const float* weight, const PageRows<Stored>& rows,
                             const float* keep, std::size_t width, float* mix) {
   const std::size_t stride = attention_stride(width), lanes = hn::Lanes(d);
   hn::Vec<D> sum[kHeads][kVectors];
   for (std::size_t h = 0; h < kHeads; ++h)
     for (std::size_t v = 0; v < kVectors; ++v)
       sum[h][v] = hn::Mul(hn::LoadU(d, mix + h * stride + v * lanes), hn::Set(d, keep[h]));
+  const Stored* ahead = rows.next_keys;
   for (std::size_t row = 0; row < rows.count; ++row) {
+    fetch<kVectors * hn::MaxLanes(D())>(ahead);
     hn::Vec<D> value[kVectors];
     for (std::size_t v = 0; v < kVectors; ++v)
       value[v] = load(d, rows.values + row * width + v * lanes);
     for (std::size_t h = 0; h < kHeads; ++h) {
-      const auto of_head = hn::Set(d, weight[h][row]);
+      const auto of_head = hn::Set(d, weight[row * kHeads + h]);
       for (std::size_t v = 0; v < kVectors; ++v)
         sum[h][v] = hn::MulAdd(value[v], of_head, sum[h][v]);
     }
@@ -178,17 +218,17 @@ HWY_INLINE void mix_columns(D d, const float (*weight)[kPageRows], const PageRow
       hn::StoreU(sum[h][v], d, mix + h * stride + v * lanes);
 }
 
-// mix[h] = mix[h] * keep[h] + sum over rows of weight[h][row] * values[row].
+// mix[h] = mix[h] * keep[h] + sum over rows of weight[row * kHeads + h] * values[row].
 template <std::size_t kHeads, class Stored>
-void mix_values(const float (*weight)[kPageRows], PageRows<Stored> rows, const float* keep,
-                std::size_t width, float* mix) {
-  constexpr std::size_t kVectors = at_a_time(kHeads);
+void mix_values(const float* weight, PageRows<Stored> rows, const float* keep, std::size_t width,
+                float* mix) {
+  constexpr std::size_t kVectors = std::min<std::size_t>(kSums / kHeads, 4);
   std::size_t i = 0;
   for (const std::size_t columns = kVectors * hn::Lanes(Widest()); i + columns <= width;
        i += columns) {
-    if (rows.fetch_next) fetch(rows.fetch_next + i * rows.count, rows.count * columns);
     mix_columns<kHeads, kVectors>(Widest(), weight, rows, keep, width, mix + i);
     rows.values += columns;
+    rows.next_keys += columns * rows.count;
   }
   for (const std::size_t lanes = hn::Lanes(Eight()); i < width; i += lanes) {
     mix_columns<kHeads, 1>(Eight(), weight, rows, keep, width, mix + i);
@@ -196,49 +236,58 @@ void mix_values(const float (*weight)[kPageRows], PageRows<Stored> rows, const f
   }
 }
 
-// Scores become weights relative to the largest score so far, which is returned.
-HWY_INLINE float weigh(float* weight, std::size_t count, float most) {
-  const Widest d;
-  std::fill(weight + count, weight + kPageRows, weight[0]);
-  auto largest = hn::Set(d, most);
-  for (std::size_t row = 0; row < kPageRows; row += hn::Lanes(d))
-    largest = hn::Max(largest, hn::LoadU(d, weight + row));
-  largest = hn::MaxOfLanes(d, largest);
-  for (std::size_t row = 0; row < kPageRows; row += hn::Lanes(d)) {
-    const auto above = hn::Sub(hn::LoadU(d, weight + row), largest);
-    hn::StoreU(hn::Exp(d, above), d, weight + row);
-  }
-  return hn::GetLane(largest);
-}
-
-// weigh for each head, whose largest score and total are kept; keep[h] is what earlier sums keep.
-// Totals run one beside the other, each in the order of the rows.
+// Scores, weight[row * kHeads + h], become weights relative to the head's largest score so far.
+// That and the head's total of weights are kept in `most`; keep[h] is what earlier sums keep.
+// Totals run in 16 parts, the rows of one remainder each, so their order is that of the rows alone.
 template <std::size_t kHeads>
-void weigh_heads(float (*weight)[kPageRows], std::size_t count, std::size_t stride, float* most,
-                 float* keep) {
-  float page_total[kHeads] = {};
-  for (std::size_t h = 0; h < kHeads; ++h) {
-    const float new_most = weigh(weight[h], count, most[h * stride]);
-    keep[h] = std::exp(most[h * stride] - new_most);
-    most[h * stride] = new_most;
+void weigh(float* weight, std::size_t count, std::size_t stride, float* most, float* keep) {
+  const Widest d;
+  const std::size_t lanes = hn::Lanes(d);
+  constexpr std::size_t kTotals = 16 * kHeads;
+  constexpr std::size_t kPeriod = std::max(hn::MaxLanes(Widest()), kHeads);  // heads repeat
+  const std::size_t whole = divide_up(count, std::size_t{16}) * kTotals;
+  std::fill(weight + count * kHeads, weight + whole, -std::numeric_limits<float>::infinity());
+
+  float before[kPeriod], largest[kPeriod];
+  for (std::size_t i = 0; i < kPeriod; ++i) largest[i] = before[i] = most[i % kHeads * stride];
+  for (std::size_t lane = 0; lane < kPeriod; lane += lanes) {
+    auto most_here = hn::LoadU(d, largest + lane);
+    for (std::size_t i = lane; i < whole; i += kPeriod)
+      most_here = hn::Max(most_here, hn::LoadU(d, weight + i));
+    hn::StoreU(most_here, d, largest + lane);
   }
-  for (std::size_t row = 0; row < count; ++row)
-    for (std::size_t h = 0; h < kHeads; ++h) page_total[h] += weight[h][row];
+  for (std::size_t i = kHeads; i < kPeriod; ++i)
+    largest[i % kHeads] = std::max(largest[i % kHeads], largest[i]);
+  for (std::size_t i = kHeads; i < kPeriod; ++i) largest[i] = largest[i % kHeads];
+
+  float total[kTotals] = {};
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    const auto above = hn::Sub(hn::LoadU(d, weight + i), hn::LoadU(d, largest + i % kPeriod));
+    const auto w = hn::Exp(d, above);
+    float* sum = total + i % kTotals;
+    hn::StoreU(w, d, weight + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, sum), w), d, sum);
+  }
+  for (std::size_t half = kTotals / 2; half >= kHeads; half /= 2)
+    for (std::size_t i = 0; i < half; ++i) total[i] += total[i + half];
   for (std::size_t h = 0; h < kHeads; ++h) {
-    float& total = most[h * stride + 1];
-    total = total * keep[h] + page_total[h];
+    float* of_head = most + h * stride;
+    keep[h] = std::exp(before[h] - largest[h]);
+    of_head[0] = largest[h];
+    of_head[1] = of_head[1] * keep[h] + total[h];
   }
 }
 
 template <std::size_t kHeads, class Stored>
 void attend_page(const GroupAttention& job, const PageRows<Stored>& rows, std::size_t head) {
-  const std::size_t stride = attention_stride(job.head_dim);
-  float weight[kHeads][kPageRows];
+  const std::size_t width = job.head_dim, stride = attention_stride(width);
+  alignas(64) float weight[kPageRows * kHeads];
   float keep[kHeads];
   float* state = job.state + head * stride;
-  score<kHeads>(job.q + head * job.head_dim, rows, job.head_dim, weight);
-  weigh_heads<kHeads>(weight, rows.count, stride, state + job.head_dim, keep);
-  mix_values<kHeads>(weight, rows, keep, job.head_dim, state);
+  for (std::size_t row = 0; row < rows.count; row += kSums / kHeads)
+    score_rows<kHeads>(job.q + head * width, rows, width, row, weight);
+  weigh<kHeads>(weight, rows.count, stride, state + width, keep);
+  mix_values<kHeads>(weight, rows, keep, width, state);
 }
 
 HWY_INLINE const std::byte* page_of(const GroupAttention& job, std::uint32_t position) {
@@ -258,16 +307,15 @@ void attend(const GroupAttention& job) {
     const std::uint32_t count = std::min(job.end - at, kPageRows - first);
     const std::byte* page = page_of(job, at);
     const std::size_t skip = std::size_t{first} * job.head_dim;
-    PageRows<Stored> rows{reinterpret_cast<const Stored*>(page + job.key_offset) + skip,
-                          reinterpret_cast<const Stored*>(page + job.value_offset) + skip, count,
-                          job.fetch, nullptr};
-    if (job.fetch && at + count < job.end)
-      rows.fetch_next = reinterpret_cast<const Stored*>(page_of(job, at + count) + job.key_offset);
+    const auto keys_of = [&](const std::byte* of) {
+      return reinterpret_cast<const Stored*>(of + job.key_offset);
+    };
+    const PageRows<Stored> rows{
+        keys_of(page) + skip, reinterpret_cast<const Stored*>(page + job.value_offset) + skip,
+        count, keys_of(at + count < job.end ? page_of(job, at + count) : page)};
     std::size_t head = 0;
-    for (; head + kTileHeads <= job.heads; head += kTileHeads) {
+    for (; head + kTileHeads <= job.heads; head += kTileHeads)
       attend_page<kTileHeads>(job, rows, head);
-      rows.fetch_values = false, rows.fetch_next = nullptr;  // other heads find them there
-    }
     for (; head + 4 <= job.heads; head += 4) attend_page<4>(job, rows, head);
     for (; head + 2 <= job.heads; head += 2) attend_page<2>(job, rows, head);
     if (head < job.heads) attend_page<1>(job, rows, head);

@@ -56,8 +56,7 @@ struct Cache {
                                    .value_offset = value_plane() * value_bytes(),
                                    .pages = table,
                                    .begin = from,
-                                   .end = to,
-                                   .fetch = heads > 1});
+                                   .end = to});
     return state;
   }
   void run(const CpuKernels& kernels, const float* q, float* out) const {

@@ -1,30 +1,32 @@
 #include "cpu/ops_attention.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace outrider {
 namespace {
 
-// Where the stretches of a row lie: from position `begin` to `end`, cut at multiples of `length`.
-struct Stretches {
-  std::uint32_t begin, end, length;
-
-  // A window always has the same length, everything visible a longer one the more there is.
-  Stretches(const Row& row, std::uint32_t window) {
+// Where the stretches of a row lie: positions from `begin` to `end`, in as many whole pages each as
+// can be.
+class Stretches {
+ public:
+  Stretches(const Row& row, std::uint32_t window) : end_(row.kv.length()) {
     const std::uint32_t pos = row.pos.value();
-    begin = std::min(window > 0 && pos >= window ? pos - window + 1 : 0, row.kv.length());
-    end = row.kv.length();
-    const std::uint32_t pages = divide_up(window > 0 ? window : end, kPageRows);
-    length = std::bit_ceil(divide_up(std::max(pages, 1u), kStretchesMost - 1)) * kPageRows;
+    begin_ = std::min(window > 0 && pos >= window ? pos - window + 1 : 0, end_);
+    first_page_ = begin_ / kPageRows;
+    pages_ = begin_ == end_ ? 0 : divide_up(end_, kPageRows) - first_page_;
+    count_ = std::min(pages_, kStretchesMost);
   }
-  std::uint32_t count() const { return begin == end ? 0 : divide_up(end, length) - begin / length; }
-  std::uint32_t from(std::uint32_t i) const {
-    return i == 0 ? begin : (begin / length + i) * length;
+  std::uint32_t count() const { return count_; }
+  std::uint32_t from(std::uint32_t i) const { return std::max(begin_, at(i)); }
+  std::uint32_t to(std::uint32_t i) const { return std::min(end_, at(i + 1)); }
+
+ private:
+  std::uint32_t at(std::uint32_t i) const {
+    const std::uint64_t pages = std::uint64_t{pages_} * i / count_;
+    return (first_page_ + static_cast<std::uint32_t>(pages)) * kPageRows;
   }
-  std::uint32_t to(std::uint32_t i) const {
-    return std::min(end, (begin / length + i + 1) * length);
-  }
+
+  std::uint32_t begin_, end_, first_page_, pages_, count_;
 };
 
 // One layer's attention in one launch.
@@ -32,13 +34,9 @@ struct Layer {
   const CpuLaunch& launch;
   const KvTarget& kv;
   std::uint32_t group;  // query heads that share a KV head
-  bool fetch;           // as in GroupAttention: no row before has brought the keys into a cache
 
-  Layer(const CpuLaunch& of, const KvTarget& target, std::uint32_t heads, bool ask_ahead)
-      : launch(of),
-        kv(target),
-        group(divide_exact(heads, target.shape.kv_heads)),
-        fetch(ask_ahead) {}
+  Layer(const CpuLaunch& of, const KvTarget& target, std::uint32_t heads)
+      : launch(of), kv(target), group(divide_exact(heads, target.shape.kv_heads)) {}
 
   std::size_t stride() const { return attention_stride(kv.shape.head_dim); }
 
@@ -56,8 +54,7 @@ struct Layer {
                              .value_offset = layout.plane_offset(kv.layer, kv_head, KvSide::kValue),
                              .pages = row.kv.pages(pages),
                              .begin = stretches.from(i),
-                             .end = stretches.to(i),
-                             .fetch = fetch};
+                             .end = stretches.to(i)};
     (layout.format() == KvFormat::kF32 ? launch.kernels.attend_f32
                                        : launch.kernels.attend_f16)(job);
   }
@@ -72,7 +69,7 @@ std::size_t attention_scratch_bytes(std::uint32_t q_width, const KvLayerShape& s
 
 void AttendOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t dim = kv.shape.head_dim, kv_heads = kv.shape.kv_heads;
-  const Layer layer(launch, kv, q.width / dim, false);
+  const Layer layer(launch, kv, q.width / dim);
   const std::size_t state_floats = layer.group * layer.stride();
   auto* state = reinterpret_cast<float*>(launch.scratch(share.thread));
   float* later = state + state_floats;
@@ -99,7 +96,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
 
 void AttendStretchesOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t kv_heads = kv.shape.kv_heads;
-  const Layer layer(launch, kv, q.width / kv.shape.head_dim, true);
+  const Layer layer(launch, kv, q.width / kv.shape.head_dim);
   const std::size_t rows = launch.count(q.set);
   std::size_t total = 0;  // stretches of all rows and KV heads
   for (std::size_t i = 0; i < rows; ++i)

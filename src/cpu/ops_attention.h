@@ -8,7 +8,7 @@
 namespace outrider {
 
 // A row never has more stretches than this.
-inline constexpr std::uint32_t kStretchesMost = 17;
+inline constexpr std::uint32_t kStretchesMost = 16;
 
 // Every row's stretches one after the other on one thread: for launches of many rows.
 struct AttendOp final : CpuOp {
