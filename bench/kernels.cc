@@ -47,7 +47,7 @@ struct Matrix {
 };
 
 struct Limits {
-  double bandwidth, rate;
+  double bandwidth, rate, tile_rate;
 };
 
 struct Bench {
@@ -80,7 +80,10 @@ struct Bench {
       const double products = static_cast<double>(w.rows) * kCols * rows / time;
       fmt::print("{:5} {:4} rows {:8.2f} GB/s {:4.0f} % of memory {:8.1f} G products/s", name, rows,
                  bytes / time / 1e9, 100 * bytes / time / limits.bandwidth, products / 1e9);
-      if (limits.rate > 0) fmt::print(" {:4.0f} % of registers", 100 * products / limits.rate);
+      const bool on_tiles = kernels.tiles.dot_packed != nullptr && rows >= kernels.tiles.rows_least;
+      const double rate = on_tiles ? limits.tile_rate : limits.rate;
+      if (rate > 0)
+        fmt::print(" {:4.0f} % of {}", 100 * products / rate, on_tiles ? "tiles" : "registers");
       fmt::print("\n");
     }
   }
@@ -90,9 +93,10 @@ void run(std::uint32_t threads, std::size_t weight_bytes, std::size_t tiles_from
   CpuKernels kernels = best_cpu_kernels();
   if (tiles_from > 0) kernels.tiles.rows_least = static_cast<std::uint32_t>(tiles_from);
   ThreadPool pool(threads);
-  const Limits limits{read_bandwidth(pool), register_rate(pool, kernels.target)};
-  fmt::print("{} threads, {}: memory {:.1f} GB/s, registers {:.0f} G products/s (Q4_0's)\n",
-             threads, kernels.target, limits.bandwidth / 1e9, limits.rate / 1e9);
+  const Limits limits{read_bandwidth(pool), register_rate(pool, kernels.target), tile_rate(pool)};
+  fmt::print(
+      "{} threads, {}: memory {:.1f} GB/s, registers {:.0f}, tiles {:.0f} G products/s (Q4_0's)\n",
+      threads, kernels.target, limits.bandwidth / 1e9, limits.rate / 1e9, limits.tile_rate / 1e9);
   auto scratch = AlignedBuffer::allocate(kernels.tiles.scratch_bytes * threads, "scratch");
   require(bool{scratch}, "some memory");
   Bench bench{kernels, pool, {}, {}, std::move(*scratch)};

@@ -4,7 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <string_view>
-#include <vector>
+
+#include "platform/tile_registers.h"
 
 #if defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)
@@ -85,29 +86,80 @@ __attribute__((target("avx512f,avx512vnni"))) float avx512_loop() {
   return sum;
 }
 
+// What LDTILECFG reads: eight tiles of 16 rows; tiles 4 and 5 are rows of 32 codes, 6 and 7 eight
+// quads of columns.
+struct alignas(64) TileShapes {
+  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 32, 32, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 8, 8};
+};
+
+// The way from a tile to other registers leads through memory, so this one stores and loads too.
+#define OUTRIDER_STEP(slot, later)                                                       \
+  _tile_zero(later);                                                                     \
+  _tile_dpbssd(later, 4, 6);                                                             \
+  _tile_stored(slot, sums[slot], 64);                                                    \
+  for (int r = 0; r < 16; ++r) {                                                         \
+    OUTRIDER_CHANGED(x_scale);                                                           \
+    acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums[slot] + 16 * r)), \
+                             _mm512_mul_ps(scale, x_scale), acc[r]);                     \
+  }
+
+__attribute__((target("avx512f,amx-tile,amx-int8"))) float tile_loop() {
+  const TileShapes shapes;
+  _tile_loadconfig(&shapes);
+  alignas(64) std::int32_t sums[4][16 * 16] = {};
+  _tile_loadd(4, sums, 32);
+  _tile_loadd(6, sums, 64);
+  const __m512 scale = _mm512_set1_ps(0.5f);
+  __m512 x_scale = _mm512_set1_ps(0.25f), acc[16];
+  for (__m512& sum : acc) sum = scale;
+  for (int b = 0; b < kBlocks / 16; b += 4) {
+    OUTRIDER_STEP(0, 3)
+    OUTRIDER_STEP(1, 0)
+    OUTRIDER_STEP(2, 1)
+    OUTRIDER_STEP(3, 2)
+  }
+  _tile_release();
+  float sum = 0;
+  for (const __m512& part : acc) sum += _mm512_cvtss_f32(part);
+  return sum;
+}
+
+// Products per second of so many calls of a loop over kBlocks of 32 columns and `lanes` weights.
+double rate_of(ThreadPool& pool, float (*loop)(), int lanes) {
+  constexpr int kCalls = 8;
+  double best = 0;
+  for (int turn = 0; turn < 25; ++turn) {
+    const auto start = Clock::now();
+    pool.run([&](std::uint32_t) {
+      for (int call = 0; call < kCalls; ++call) keep(loop());
+    });
+    const double products = double{kCalls} * kBlocks * 32 * lanes * pool.threads();
+    best = std::max(best, products / seconds_since(start));
+  }
+  return best;
+}
+
 #endif
 
 }  // namespace
 
 double register_rate(ThreadPool& pool, const char* target) {
 #if defined(__x86_64__)
-  const bool wide = std::string_view(target) == "AVX3_DL";
-  if (!wide && std::string_view(target) != "AVX2") return 0;
-  constexpr int kCalls = 8;
-  double best = 0;
-  for (int turn = 0; turn < 25; ++turn) {
-    const auto start = Clock::now();
-    pool.run([&](std::uint32_t) {
-      for (int call = 0; call < kCalls; ++call) keep(wide ? avx512_loop() : avx2_loop());
-    });
-    const double products = double{kCalls} * kBlocks * 32 * (wide ? 16 : 8) * pool.threads();
-    best = std::max(best, products / seconds_since(start));
-  }
-  return best;
-#else
+  if (std::string_view(target) == "AVX3_DL") return rate_of(pool, avx512_loop, 16);
+  if (std::string_view(target) == "AVX2") return rate_of(pool, avx2_loop, 8);
+#endif
   (void)pool, (void)target;
   return 0;
+}
+
+double tile_rate(ThreadPool& pool) {
+#if defined(__x86_64__)
+  if (allow_tile_registers()) return rate_of(pool, tile_loop, 16);
 #endif
+  (void)pool;
+  return 0;
 }
 
 }  // namespace outrider

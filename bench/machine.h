@@ -11,4 +11,8 @@ namespace outrider {
 // registers alone. 0 where there is no such loop for the instruction set.
 double register_rate(ThreadPool& pool, const char* target);
 
+// Likewise of a loop that issues what the kernels on tile registers issue for a block of Q4_0 and
+// 16 activation rows. 0 where there are no such registers.
+double tile_rate(ThreadPool& pool);
+
 }  // namespace outrider

@@ -5,29 +5,10 @@
 namespace outrider {
 namespace {
 
-// Where the stretches of a row lie: positions from `begin` to `end`, in as many whole pages each as
-// can be.
-class Stretches {
- public:
-  Stretches(const Row& row, std::uint32_t window) : end_(row.kv.length()) {
-    const std::uint32_t pos = row.pos.value();
-    begin_ = std::min(window > 0 && pos >= window ? pos - window + 1 : 0, end_);
-    first_page_ = begin_ / kPageRows;
-    pages_ = begin_ == end_ ? 0 : divide_up(end_, kPageRows) - first_page_;
-    count_ = std::min(pages_, kStretchesMost);
-  }
-  std::uint32_t count() const { return count_; }
-  std::uint32_t from(std::uint32_t i) const { return std::max(begin_, at(i)); }
-  std::uint32_t to(std::uint32_t i) const { return std::min(end_, at(i + 1)); }
-
- private:
-  std::uint32_t at(std::uint32_t i) const {
-    const std::uint64_t pages = std::uint64_t{pages_} * i / count_;
-    return (first_page_ + static_cast<std::uint32_t>(pages)) * kPageRows;
-  }
-
-  std::uint32_t begin_, end_, first_page_, pages_, count_;
-};
+Stretches stretches_of(const Row& row, std::uint32_t window) {
+  const std::uint32_t pos = row.pos.value(), end = row.kv.length();
+  return {std::min(window > 0 && pos >= window ? pos - window + 1 : 0, end), end};
+}
 
 // One layer's attention in one launch.
 struct Layer {
@@ -62,6 +43,17 @@ struct Layer {
 
 }  // namespace
 
+Stretches::Stretches(std::uint32_t begin, std::uint32_t end)
+    : begin_(begin), end_(end), first_page_(begin / kPageRows) {
+  pages_ = begin == end ? 0 : divide_up(end, kPageRows) - first_page_;
+  count_ = std::min(pages_, kStretchesMost);
+}
+
+std::uint32_t Stretches::edge(std::uint32_t i) const {
+  const std::uint64_t pages = std::uint64_t{pages_} * i / count_;
+  return (first_page_ + static_cast<std::uint32_t>(pages)) * kPageRows;
+}
+
 std::size_t attention_scratch_bytes(std::uint32_t q_width, const KvLayerShape& shape) {
   const std::uint32_t group = q_width / shape.head_dim / shape.kv_heads;
   return 2 * std::size_t{group} * attention_stride(shape.head_dim) * sizeof(float);
@@ -78,7 +70,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
     const std::size_t i = at / kv_heads;
     const auto kv_head = static_cast<std::uint32_t>(at % kv_heads);
     const Row& row = launch.row(q.set, i);
-    const Stretches stretches(row, kv.window);
+    const Stretches stretches = stretches_of(row, kv.window);
     float* to = launch.at(out, i) + std::size_t{kv_head} * layer.group * dim;
     if (stretches.count() == 0) {
       std::fill_n(to, std::size_t{layer.group} * dim, 0.0f);
@@ -100,12 +92,12 @@ void AttendStretchesOp::run(const CpuLaunch& launch, Share share) const {
   const std::size_t rows = launch.count(q.set);
   std::size_t total = 0;  // stretches of all rows and KV heads
   for (std::size_t i = 0; i < rows; ++i)
-    total += std::size_t{kv_heads} * Stretches(launch.row(q.set, i), kv.window).count();
+    total += std::size_t{kv_heads} * stretches_of(launch.row(q.set, i), kv.window).count();
   const Range part = share.of(total);
   std::size_t first = 0;
   for (std::size_t i = 0; i < rows; ++i) {
     const Row& row = launch.row(q.set, i);
-    const Stretches stretches(row, kv.window);
+    const Stretches stretches = stretches_of(row, kv.window);
     const std::size_t count = stretches.count(), end = first + kv_heads * count;
     for (std::size_t at = std::max(first, part.begin); at < std::min(end, part.end); ++at) {
       const auto kv_head = static_cast<std::uint32_t>((at - first) / count);
@@ -124,7 +116,7 @@ void MergeStretchesOp::run(const CpuLaunch& launch, Share share) const {
   const Range part = share.of(launch.count(out.set) * heads);
   for (std::size_t at = part.begin; at < part.end; ++at) {
     const std::size_t i = at / heads, head = at % heads;
-    const std::uint32_t count = Stretches(launch.row(out.set, i), kv.window).count();
+    const std::uint32_t count = stretches_of(launch.row(out.set, i), kv.window).count();
     float* to = launch.at(out, i) + head * dim;
     float* state = launch.at(states, i) + head * stride;
     for (std::uint32_t s = 1; s < count; ++s)

@@ -3,12 +3,32 @@
 // what they leave is put together in order. So it does not matter whether one thread takes them all
 // or many threads some each.
 #pragma once
+#include <algorithm>
+#include <cstdint>
+
 #include "cpu/program.h"
 
 namespace outrider {
 
 // A row never has more stretches than this.
 inline constexpr std::uint32_t kStretchesMost = 16;
+
+// Positions [begin, end) in stretches of whole pages, as many pages in each as can be: one page
+// more or less.
+class Stretches {
+ public:
+  Stretches(std::uint32_t begin, std::uint32_t end);
+
+  std::uint32_t count() const { return count_; }
+  // Stretch i is positions [from(i), to(i)).
+  std::uint32_t from(std::uint32_t i) const { return std::max(begin_, edge(i)); }
+  std::uint32_t to(std::uint32_t i) const { return std::min(end_, edge(i + 1)); }
+
+ private:
+  std::uint32_t edge(std::uint32_t i) const;
+
+  std::uint32_t begin_, end_, first_page_, pages_, count_;
+};
 
 // Every row's stretches one after the other on one thread: for launches of many rows.
 struct AttendOp final : CpuOp {
