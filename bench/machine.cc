@@ -86,14 +86,6 @@ __attribute__((target("avx512f,avx512vnni"))) float avx512_loop() {
   return sum;
 }
 
-// What LDTILECFG reads: eight tiles of 16 rows; tiles 4 and 5 are rows of 32 codes, 6 and 7 eight
-// quads of columns.
-struct alignas(64) TileShapes {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 32, 32, 64, 64};
-  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 8, 8};
-};
-
 // The way from a tile to other registers leads through memory, so this one stores and loads too.
 #define OUTRIDER_STEP(slot, later)                                                       \
   _tile_zero(later);                                                                     \
@@ -106,7 +98,9 @@ struct alignas(64) TileShapes {
   }
 
 __attribute__((target("avx512f,amx-tile,amx-int8"))) float tile_loop() {
-  const TileShapes shapes;
+  // Tiles 0 to 3 are sums, 4 is 16 rows of 32 codes, 6 eight quads of columns of 16 weights.
+  const TileShapes shapes{.row_bytes = {64, 64, 64, 64, 32, 0, 64},
+                          .rows = {16, 16, 16, 16, 16, 0, 8}};
   _tile_loadconfig(&shapes);
   alignas(64) std::int32_t sums[4][16 * 16] = {};
   _tile_loadd(4, sums, 32);

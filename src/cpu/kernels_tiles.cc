@@ -193,13 +193,6 @@ HWY_INLINE void multiply_tiles() {
       : "i"(kSums), "i"(kRows), "i"(kWeights));
 }
 
-// What LDTILECFG reads.
-struct alignas(64) TileShapes {
-  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  std::uint16_t row_bytes[16] = {};
-  std::uint8_t rows[16] = {};
-};
-
 // Shapes for so many activation rows and quads of columns.
 void shape_tiles(std::size_t rows, std::size_t quads) {
   TileShapes shapes;

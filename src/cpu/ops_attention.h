@@ -13,8 +13,8 @@ namespace outrider {
 // A row never has more stretches than this.
 inline constexpr std::uint32_t kStretchesMost = 16;
 
-// Positions [begin, end) in stretches of whole pages, as many pages in each as can be: one page
-// more or less.
+// Positions [begin, end) in stretches of whole pages; no stretch has more than one page more than
+// another.
 class Stretches {
  public:
   Stretches(std::uint32_t begin, std::uint32_t end);
