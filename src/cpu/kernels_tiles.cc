@@ -3,8 +3,9 @@
 // sums are the same whole numbers as without tiles, and are scaled and added in the same order, so
 // a row's bits are the same.
 //
-// Weights are unpacked once for all activation rows: a stretch of groups, over a panel of columns,
-// which stays in the second nearest cache while tiles of activation rows go past it.
+// Activation rows are laid out in tiles over a panel of columns, and stay in the second nearest
+// cache while groups of weights go past them. A group is unpacked into the nearest cache, over the
+// panel, and all tiles of rows pass it there.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -21,7 +22,7 @@
 #include <hwy/base.h>
 #include <immintrin.h>
 
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,amx-tile,amx-int8")
+HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,amx-tile,amx-int8,prfchw")
 static_assert(true, "ends the macro");
 
 namespace outrider {
@@ -29,8 +30,10 @@ namespace {
 
 constexpr std::size_t kGroup = 16;            // weight rows
 constexpr std::size_t kTileRows = 16;         // activation rows
-constexpr std::size_t kPanelBlocks = 32;      // 1024 columns
-constexpr std::size_t kStretchBlocks = 1024;  // groups times blocks of a panel
+constexpr std::size_t kTilesMost = 8;         // that stay in that cache
+constexpr std::size_t kPanelBlocks = 16;      // 512 columns, ...
+constexpr std::size_t kPanelBlocksOfFew = 8;  // or half for up to two tiles: tried out
+constexpr std::size_t kStretchGroups = 64;    // whose sums wait there for the next panel
 
 // A block of 32 columns.
 struct alignas(64) WeightTile {
@@ -46,9 +49,15 @@ struct alignas(64) RowTile {
 struct alignas(64) Sums {
   std::int32_t of[kTileRows][kGroup];
 };
+using WeightPanel = WeightTile[kPanelBlocks];
+using RowPanel = RowTile[kPanelBlocks];
+struct alignas(64) FloatSums {
+  float of[kTileRows][kGroup];
+};
 struct Scratch {
-  WeightTile weights[kStretchBlocks + 4];  // a product of a group that is not there has no use
-  RowTile rows[kPanelBlocks];
+  WeightPanel weights[2];  // of the current group and the next
+  RowPanel rows[kTilesMost];
+  FloatSums sums[kStretchGroups * kTilesMost];
 };
 
 using Ints = __m512i;
@@ -161,16 +170,21 @@ struct Q6_K : TwoScales {
   }
 };
 
-// So many activation rows over some blocks.
+// So many activation rows over some blocks, and zeros up to a tile's.
+template <class Kind>
 void unpack_rows(const CodeActivation32* x, std::size_t x_stride, std::size_t rows,
-                 std::size_t blocks, RowTile* tile) {
+                 std::size_t tile_rows, std::size_t blocks, RowPanel& tile) {
   for (std::size_t r = 0; r < rows; ++r) {
     const CodeActivation32* from = x + r * x_stride;
     for (std::size_t b = 0; b < blocks; ++b) {
-      std::copy_n(from[b].code, 32, tile[b].code[r]);
+      const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from[b].code));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(tile[b].code[r]), codes);
       tile[b].scale[r] = from[b].scale;
-      tile[b].sum[r] = from[b].sum;
+      if constexpr (Kind::kOffset) tile[b].sum[r] = from[b].sum;
     }
+  }
+  for (std::size_t r = rows; r < tile_rows; ++r) {
+    for (std::size_t b = 0; b < blocks; ++b) tile[b].scale[r] = tile[b].sum[r] = 0;
   }
 }
 
@@ -206,62 +220,82 @@ void release_tiles() {
   asm volatile("tilerelease");
 }
 
-// Groups of weights over a panel of columns.
-struct Part {
-  std::size_t group, groups, first, blocks;
+// Lines of memory that will be read soon, asked for a few at a time: as many each time, as a loop
+// whose end is not foreseen costs more than what it asks for.
+class Ahead {
+ public:
+  // Of so many bytes, in so many calls. May ask for two lines more than there are.
+  Ahead(const std::byte* from, std::size_t bytes, std::size_t calls)
+      : next_(from), end_(from + bytes), turns_(divide_up(divide_up(bytes, 3 * kLine), calls)) {}
 
-  // Blocks between the tiles of two groups.
-  std::size_t stride() const { return divide_up<std::size_t>(blocks, 4) * 4; }
-};
-
-Part part_at(const PackedDots& job, std::size_t group, std::size_t first) {
-  const Part widest{0, 0, 0, std::min<std::size_t>(kPanelBlocks, job.blocks)};
-  return {group, std::min(kStretchBlocks / widest.stride(), job.groups - group), first,
-          std::min<std::size_t>(kPanelBlocks, job.blocks - first)};
-}
-Part part_behind(const PackedDots& job, const Part& part) {
-  const std::size_t first = part.first + part.blocks;
-  return first < job.blocks ? part_at(job, part.group, first)
-                            : part_at(job, part.group + part.groups, 0);
-}
-
-// Lines of memory in each group of the next part.
-struct Ahead {
-  const std::byte* w;
-  std::size_t group_bytes, groups, begin, end;
-
-  void fetch(std::size_t group) const {
-    if (group >= groups) return;
-    const std::byte* from = w + group * group_bytes;
-    for (std::size_t i = begin; i < end; ++i) __builtin_prefetch(from + 64 * i, 0, 2);
+  HWY_INLINE void fetch() {
+    if (next_ >= end_) return;
+    for (std::size_t turn = 0; turn < turns_; ++turn, next_ += 3 * kLine) {
+      __builtin_prefetch(next_, 0, 2);
+      __builtin_prefetch(next_ + kLine, 0, 2);
+      __builtin_prefetch(next_ + 2 * kLine, 0, 2);
+    }
   }
+
+ private:
+  static constexpr std::size_t kLine = 64;
+  const std::byte* next_;
+  const std::byte* end_;
+  std::size_t turns_;
 };
 
-// A tile of activation rows and all groups of a part.
-struct TileRow {
-  const Scratch& scratch;
-  const Part& part;
-  float* out;
-  std::size_t out_stride;
-  Ahead ahead;
+// Rounds of four products that a tile takes.
+constexpr std::size_t rounds_of(std::size_t blocks, std::size_t products) {
+  return divide_up<std::size_t>(blocks * products, 4);
+}
+
+// Blocks of weights and of activation rows.
+struct Blocks {
+  const WeightTile* w;
+  const RowTile* x;
+
+  HWY_INLINE Blocks behind(std::size_t blocks) const { return {w + blocks, x + blocks}; }
 };
+
+// A group of weights and tiles of activation rows, over a panel.
+struct GroupJob {
+  const WeightTile* w;
+  const RowPanel* x;
+  FloatSums* sums;  // one for each tile
+  std::size_t tiles, blocks;
+  bool first;     // the panel: sums begin
+  Blocks behind;  // whose products come next
+  Ahead ahead;
+  // Where the sums will be written after this, if they will.
+  const float* out;
+  std::size_t out_stride;
+};
+
+// Stores to lines that are far away hold up those behind them.
+template <std::size_t kRows>
+HWY_INLINE void fetch_to_write(const GroupJob& job, std::size_t tile) {
+  if (job.out == nullptr) return;
+  const float* out = job.out + tile * kRows * job.out_stride;
+  for (std::size_t r = 0; r < kRows; ++r) __builtin_prefetch(out + r * job.out_stride, 1, 2);
+}
 
 template <class Kind, int kSlot>
-HWY_INLINE void start_product(const WeightTile* w, const RowTile* x, std::size_t product) {
+HWY_INLINE void start_product(Blocks at, std::size_t product) {
   const std::size_t block = product / Kind::kProducts, half = product % Kind::kProducts;
-  load_tile<4 + kSlot % 2>(&x[block].code[0][16 * half], sizeof x[block].code[0]);
-  load_tile<6 + kSlot % 2>(w[block].code[4 * half], sizeof w[block].code[0]);
+  load_tile<4 + kSlot % 2>(&at.x[block].code[0][16 * half], sizeof at.x[block].code[0]);
+  load_tile<6 + kSlot % 2>(at.w[block].code[4 * half], sizeof at.w[block].code[0]);
   multiply_tiles<kSlot, 4 + kSlot % 2, 6 + kSlot % 2>();
 }
 
 template <class Kind, std::size_t kRows, int kSlot>
-HWY_INLINE void add_product(const WeightTile& w, const RowTile& x, std::size_t half, Sums& sums,
-                            Floats (&acc)[kRows]) {
-  store_tile<kSlot>(&sums, sizeof sums.of[0]);
-  const Floats scale = _mm512_load_ps(half == 0 ? w.scale : w.second);
+HWY_INLINE void add_product(Blocks at, Sums (&sums)[4], Floats (&acc)[kRows]) {
+  const WeightTile& w = at.w[kSlot / Kind::kProducts];
+  const RowTile& x = at.x[kSlot / Kind::kProducts];
+  store_tile<kSlot>(&sums[kSlot], sizeof sums[kSlot].of[0]);
+  const Floats scale = _mm512_load_ps(kSlot % Kind::kProducts == 0 ? w.scale : w.second);
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < kRows; ++r) {
-    acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums.of[r])),
+    acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums[kSlot].of[r])),
                              _mm512_mul_ps(scale, _mm512_set1_ps(x.scale[r])), acc[r]);
     if constexpr (Kind::kOffset) {
       acc[r] = _mm512_fnmadd_ps(_mm512_load_ps(w.second), _mm512_set1_ps(x.sum[r]), acc[r]);
@@ -269,123 +303,210 @@ HWY_INLINE void add_product(const WeightTile& w, const RowTile& x, std::size_t h
   }
 }
 
-// Tiles of a group and of activation rows, over a panel; behind `stride` blocks come those of the
-// next group.
-struct Panel {
-  const WeightTile* w;
-  const RowTile* x;
-  std::size_t blocks, stride;
-};
+// Adds a round's products; of a last one so many. Each is stored when three more have begun: as
+// soon as it has begun itself, it would hold up the next. `next` is the round behind.
+template <class Kind, std::size_t kRows>
+HWY_INLINE void add_round(Blocks at, Blocks next, std::size_t products, Sums (&sums)[4],
+                          Floats (&acc)[kRows]) {
+  start_product<Kind, 3>(at, 3);
+  add_product<Kind, kRows, 0>(at, sums, acc);
+  start_product<Kind, 0>(next, 0);
+  if (products > 1) add_product<Kind, kRows, 1>(at, sums, acc);
+  start_product<Kind, 1>(next, 1);
+  if (products > 2) add_product<Kind, kRows, 2>(at, sums, acc);
+  start_product<Kind, 2>(next, 2);
+  if (products > 3) add_product<Kind, kRows, 3>(at, sums, acc);
+}
 
-// Begins the product that is three further on, then stores and adds this one: stored as soon as it
-// has begun, it would hold up the next.
-template <class Kind, std::size_t kRows, int kSlot>
-HWY_INLINE void step(Panel panel, std::size_t product, Sums (&sums)[4], Floats (&acc)[kRows]) {
-  const std::size_t end = panel.stride * Kind::kProducts, next = product + 3;
-  const bool same_group = next < end;
-  start_product<Kind, (kSlot + 3) % 4>(panel.w + (same_group ? 0 : panel.stride), panel.x,
-                                       same_group ? next : next - end);
-  const std::size_t block = product / Kind::kProducts;
-  if (block >= panel.blocks) return;
-  add_product<Kind, kRows, kSlot>(panel.w[block], panel.x[block], product % Kind::kProducts,
-                                  sums[kSlot], acc);
+// The products that add_round finds begun.
+template <class Kind>
+void start_products(Blocks at) {
+  start_product<Kind, 0>(at, 0);
+  start_product<Kind, 1>(at, 1);
+  start_product<Kind, 2>(at, 2);
 }
 
 // Sums go on from where the panel before left them.
 template <class Kind, std::size_t kRows>
-void add_row(const TileRow& row) {
+void add_group(const GroupJob& job) {
+  constexpr std::size_t kBlocks = 4 / Kind::kProducts;  // of a round
   Sums sums[4];
   Floats acc[kRows];
-  Panel panel{row.scratch.weights, row.scratch.rows, row.part.blocks, row.part.stride()};
-  const std::size_t products = panel.stride * Kind::kProducts, out_stride = row.out_stride;
-  start_product<Kind, 0>(panel.w, panel.x, 0);
-  start_product<Kind, 1>(panel.w, panel.x, 1);
-  start_product<Kind, 2>(panel.w, panel.x, 2);
-  for (std::size_t group = 0; group < row.part.groups; ++group, panel.w += panel.stride) {
-    row.ahead.fetch(group);
-    float* out = row.out + group * kGroup;
+  Ahead ahead = job.ahead;
+  const std::size_t rounds = rounds_of(job.blocks, Kind::kProducts);
+  const std::size_t products_of_last = job.blocks * Kind::kProducts - 4 * (rounds - 1);
+  Blocks at{job.w, job.x[0]};
+  for (std::size_t tile = 0; tile < job.tiles; ++tile) {
+    auto& total = job.sums[tile].of;
+    fetch_to_write<kRows>(job, tile);
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
-      acc[r] = row.part.first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(out + r * out_stride);
+      acc[r] = job.first ? _mm512_setzero_ps() : _mm512_load_ps(total[r]);
     }
-    for (std::size_t product = 0; product < products; product += 4) {
-      step<Kind, kRows, 0>(panel, product, sums, acc);
-      step<Kind, kRows, 1>(panel, product + 1, sums, acc);
-      step<Kind, kRows, 2>(panel, product + 2, sums, acc);
-      step<Kind, kRows, 3>(panel, product + 3, sums, acc);
+    for (std::size_t round = 1; round < rounds; ++round) {
+      ahead.fetch();
+      add_round<Kind>(at, at.behind(kBlocks), 4, sums, acc);
+      at = at.behind(kBlocks);
     }
+    ahead.fetch();
+    const Blocks next_tile = tile + 1 < job.tiles ? Blocks{job.w, job.x[tile + 1]} : job.behind;
+    add_round<Kind>(at, next_tile, products_of_last, sums, acc);
+    at = next_tile;
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRows; ++r) _mm512_storeu_ps(out + r * out_stride, acc[r]);
+    for (std::size_t r = 0; r < kRows; ++r) _mm512_store_ps(total[r], acc[r]);
   }
 }
 
-// add_row for 1, 2, ... rows.
-using AddRow = void (*)(const TileRow&);
+// add_group for 1, 2, ... rows in a tile.
+using AddGroup = void (*)(const GroupJob&);
 template <class Kind, std::size_t... kLess>
-constexpr std::array<AddRow, kTileRows> rows_of(std::index_sequence<kLess...>) {
-  return {&add_row<Kind, kLess + 1>...};
+constexpr std::array<AddGroup, kTileRows> groups_of(std::index_sequence<kLess...>) {
+  return {&add_group<Kind, kLess + 1>...};
 }
 
+// Tiles of activation rows and groups of weights, over a panel of columns.
+struct Part {
+  std::size_t row, tiles, group, groups, block, blocks;
+};
+
 template <class Format>
-struct Dots {
+class Dots {
+ public:
+  Dots(const PackedDots& job, Scratch& scratch)
+      : job_(job),
+        scratch_(scratch),
+        tiles_(divide_up<std::size_t>(job.rows, kTileRows)),
+        tile_rows_(divide_up<std::size_t>(job.rows, tiles_)),
+        panel_(tiles_ > 2 ? kPanelBlocks : kPanelBlocksOfFew) {}
+  void run() const;
+
+ private:
   static constexpr std::size_t kBlocks = packed_columns(Format::kFormat) / 32;
   static constexpr std::size_t kBytes = packed_bytes(Format::kFormat, kGroup);
 
-  const PackedDots& job;
-  Scratch& scratch;
+  static constexpr std::size_t bytes(std::size_t blocks) { return blocks / kBlocks * kBytes; }
+  const std::byte* stored(std::size_t group, std::size_t block) const {
+    return job_.w + group * bytes(job_.blocks) + bytes(block);
+  }
+  std::size_t rows_of(const Part& part, std::size_t tile) const {
+    return std::min(tile_rows_, job_.rows - part.row - tile * tile_rows_);
+  }
+  Ahead ahead_of(const Part& part, std::size_t group) const;
+  void run(const Part& part) const;
+  void unpack_rows_of(const Part& part) const;
+  void unpack_weights(const Part& part, std::size_t group) const;
+  void write_sums(const Part& part, std::size_t group) const;
+  // Of a group of a part.
+  WeightTile* weights_at(std::size_t group) const { return scratch_.weights[group % 2]; }
+  float* out_of(const Part& part, std::size_t group) const {
+    return job_.out + part.row * job_.out_stride + (part.group + group) * kGroup;
+  }
+  FloatSums* sums(const Part& part, std::size_t group) const {
+    return scratch_.sums + group * part.tiles;
+  }
 
-  const std::byte* weights(const Part& part, std::size_t group) const {
-    return job.w + ((part.group + group) * (job.blocks / kBlocks) + part.first / kBlocks) * kBytes;
-  }
-  void unpack(const Part& part) const {
-    for (std::size_t group = 0; group < part.groups; ++group) {
-      const std::byte* w = weights(part, group);
-      WeightTile* tile = scratch.weights + group * part.stride();
-      for (std::size_t b = 0; b < part.blocks; b += kBlocks, w += kBytes) {
-        Format::unpack(w, tile + b);
-      }
-    }
-  }
-  // One of so many shares of a part.
-  Ahead share_of(const Part& part, std::size_t share, std::size_t shares) const {
-    const std::size_t lines = part.blocks / kBlocks * kBytes / 64 + 1;
-    return {weights(part, 0), job.blocks / kBlocks * kBytes, part.groups, lines * share / shares,
-            lines * (share + 1) / shares};
-  }
-  void run() const;
+  const PackedDots& job_;
+  Scratch& scratch_;
+  std::size_t tiles_, tile_rows_;
+  std::size_t panel_;  // blocks
 };
 
 template <class Format>
 void Dots<Format>::run() const {
-  constexpr auto kAddRow = rows_of<Format>(std::make_index_sequence<kTileRows>());
-  const std::size_t tiles = divide_up<std::size_t>(job.rows, kTileRows);
-  for (Part part = part_at(job, 0, 0), next; part.groups > 0; part = next) {
-    next = part_behind(job, part);
-    unpack(part);
-    for (std::size_t tile = 0; tile < tiles; ++tile) {  // of even size
-      const std::size_t row = job.rows * tile / tiles;
-      const std::size_t rows = job.rows * (tile + 1) / tiles - row;
-      unpack_rows(job.x + row * job.x_stride + part.first, job.x_stride, rows, part.blocks,
-                  scratch.rows);
-      shape_tiles(rows, Format::kQuads);
-      kAddRow[rows - 1]({scratch, part, job.out + row * job.out_stride + part.group * kGroup,
-                         job.out_stride, share_of(next, tile, tiles)});
+  if (job_.blocks == 0) return;
+  shape_tiles(tile_rows_, Format::kQuads);
+  const std::size_t batch = kTilesMost * tile_rows_;
+  for (std::size_t row = 0; row < job_.rows; row += batch) {
+    const std::size_t rows = std::min<std::size_t>(batch, job_.rows - row);
+    for (std::size_t group = 0; group < job_.groups; group += kStretchGroups) {
+      for (std::size_t block = 0; block < job_.blocks; block += panel_) {
+        run(Part{row, divide_up(rows, tile_rows_), group,
+                 std::min(kStretchGroups, job_.groups - group), block,
+                 std::min(panel_, job_.blocks - block)});
+      }
     }
   }
   release_tiles();
+}
+
+template <class Format>
+void Dots<Format>::run(const Part& part) const {
+  constexpr auto kAddGroup = groups_of<Format>(std::make_index_sequence<kTileRows>());
+  const bool last = part.block + part.blocks == job_.blocks;
+  unpack_rows_of(part);
+  unpack_weights(part, 0);
+  start_products<Format>({weights_at(0), scratch_.rows[0]});
+  for (std::size_t group = 0; group < part.groups; ++group) {
+    if (group + 1 < part.groups) unpack_weights(part, group + 1);
+    kAddGroup[tile_rows_ - 1]({weights_at(group),
+                               scratch_.rows,
+                               sums(part, group),
+                               part.tiles,
+                               part.blocks,
+                               part.block == 0,
+                               {weights_at(group + 1), scratch_.rows[0]},
+                               ahead_of(part, group + 1),
+                               last ? out_of(part, group) : nullptr,
+                               job_.out_stride});
+    if (last) write_sums(part, group);
+  }
+}
+
+// What comes behind a group: the next one, over the same panel or, behind the last, the next panel.
+template <class Format>
+Ahead Dots<Format>::ahead_of(const Part& part, std::size_t group) const {
+  const std::size_t calls = part.tiles * rounds_of(part.blocks, Format::kProducts);
+  if (group + 1 < part.groups) {
+    return {stored(part.group + group + 1, part.block), bytes(part.blocks), calls};
+  }
+  const std::size_t block = part.block + part.blocks;
+  if (block < job_.blocks) {
+    return {stored(part.group, block), bytes(std::min(panel_, job_.blocks - block)), calls};
+  }
+  const std::size_t next = part.group + part.groups;
+  const std::size_t blocks = std::min(panel_, job_.blocks);
+  return {stored(next, 0), next < job_.groups ? bytes(blocks) : 0, calls};
+}
+
+template <class Format>
+void Dots<Format>::unpack_rows_of(const Part& part) const {
+  for (std::size_t tile = 0; tile < part.tiles; ++tile) {
+    const CodeActivation32* x = job_.x + (part.row + tile * tile_rows_) * job_.x_stride;
+    unpack_rows<Format>(x + part.block, job_.x_stride, rows_of(part, tile), tile_rows_, part.blocks,
+                        scratch_.rows[tile]);
+  }
+}
+
+template <class Format>
+void Dots<Format>::unpack_weights(const Part& part, std::size_t group) const {
+  const std::byte* w = stored(part.group + group, part.block);
+  WeightTile* to = weights_at(group);
+  for (std::size_t b = 0; b < part.blocks; b += kBlocks, w += kBytes) Format::unpack(w, to + b);
+}
+
+template <class Format>
+void Dots<Format>::write_sums(const Part& part, std::size_t group) const {
+  for (std::size_t tile = 0; tile < part.tiles; ++tile) {
+    float* out = out_of(part, group) + tile * tile_rows_ * job_.out_stride;
+    const std::size_t rows = rows_of(part, tile);
+    const auto& total = sums(part, group)[tile].of;
+    for (std::size_t r = 0; r < rows; ++r) {
+      _mm512_storeu_ps(out + r * job_.out_stride, _mm512_load_ps(total[r]));
+    }
+  }
 }
 
 void dot_tiles(PackedFormat format, const PackedDots& job, std::byte* at) {
   Scratch& scratch = *reinterpret_cast<Scratch*>(at);
   switch (format) {
     case PackedFormat::kQ4_0:
-      return Dots<Q4_0>{job, scratch}.run();
+      return Dots<Q4_0>(job, scratch).run();
     case PackedFormat::kQ8_0:
-      return Dots<Q8_0>{job, scratch}.run();
+      return Dots<Q8_0>(job, scratch).run();
     case PackedFormat::kQ4_K:
-      return Dots<Q4_K>{job, scratch}.run();
+      return Dots<Q4_K>(job, scratch).run();
     case PackedFormat::kQ6_K:
-      return Dots<Q6_K>{job, scratch}.run();
+      return Dots<Q6_K>(job, scratch).run();
   }
 }
 
@@ -398,7 +519,7 @@ namespace outrider {
 void add_tile_kernels(CpuKernels& table) {
   // Groups of 16 are AVX-512's, with all of it that is used here.
   if (table.packed_group == kGroup && allow_tile_registers()) {
-    table.tiles = {&dot_tiles, sizeof(Scratch), 32};
+    table.tiles = {&dot_tiles, sizeof(Scratch), 9};
   }
 }
 

@@ -57,13 +57,13 @@ TEST_F(DotTiles, bits_are_those_without_tiles_for_every_type_and_any_number_of_r
   }
 }
 
-TEST_F(DotTiles, bits_are_those_without_tiles_for_more_groups_than_a_stretch) {
+TEST_F(DotTiles, bits_are_those_without_tiles_for_more_groups_and_rows_than_a_stretch) {
   for (const TensorType type : kPackedTypes) {
-    const Stored stored(type, 16 * 45, 1280);  // a whole panel and a part of one
+    const Stored stored(type, 16 * 67, 1280);  // whole panels and a part of one
     PackedWeights weights(kernels_, pool_);
     const PackedMatrix w = weights.of(stored.weight);
-    const auto x = rounded(kernels_, gaussian(33 * 1280, 1, 6));
-    for (const std::uint32_t rows : {9u, 16u, 33u}) expect_same_bits(w, x, 40, rows);
+    const auto x = rounded(kernels_, gaussian(260 * 1280, 1, 6));
+    for (const std::uint32_t rows : {9u, 33u, 129u, 260u}) expect_same_bits(w, x, 40, rows);
   }
 }
 
