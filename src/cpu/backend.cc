@@ -46,6 +46,9 @@ Result<void> CpuBackend::reserve_space(const PlanSet<Shape>& plans, AlignedBuffe
     const auto& program = static_cast<const CpuProgram&>(*plan.program);
     thread_scratch_bytes_ =
         std::max(thread_scratch_bytes_, (program.thread_scratch_bytes + 63) / 64 * 64);
+    if (program.guided_steps > guided_.size()) {
+      guided_ = std::vector<GuidedWork>(program.guided_steps);
+    }
   }
   auto scratch =
       AlignedBuffer::allocate(thread_scratch_bytes_ * options_.threads, "the threads' scratch");
@@ -70,7 +73,8 @@ CpuLaunch CpuBackend::launch_on(AlignedBuffer& space, std::span<const Row> rows)
           .layout = layout_,
           .pages = {arenas_[0].data(), arenas_[1].data()},
           .thread_scratch = thread_scratch_.bytes(),
-          .thread_scratch_bytes = thread_scratch_bytes_};
+          .thread_scratch_bytes = thread_scratch_bytes_,
+          .guided = guided_};
 }
 
 // Rows as a dense tensor: where they lie if nothing is between them, else copied.

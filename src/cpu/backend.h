@@ -90,6 +90,7 @@ class CpuBackend final : public Backend {
   AlignedBuffer arenas_[kKvGroups];
   AlignedBuffer target_space_, draft_space_, thread_scratch_;
   std::size_t thread_scratch_bytes_ = 0;
+  std::vector<GuidedWork> guided_;
 
   StepId last_target_step_{0};
   Output target_hidden_, draft_hidden_;

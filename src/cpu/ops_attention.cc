@@ -65,8 +65,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
   const std::size_t state_floats = layer.group * layer.stride();
   auto* state = reinterpret_cast<float*>(launch.scratch(share.thread));
   float* later = state + state_floats;
-  const Range part = share.of(launch.count(q.set) * kv_heads);
-  for (std::size_t at = part.begin; at < part.end; ++at) {
+  const auto attend = [&](std::size_t at) {
     const std::size_t i = at / kv_heads;
     const auto kv_head = static_cast<std::uint32_t>(at % kv_heads);
     const Row& row = launch.row(q.set, i);
@@ -74,7 +73,7 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
     float* to = launch.at(out, i) + std::size_t{kv_head} * layer.group * dim;
     if (stretches.count() == 0) {
       std::fill_n(to, std::size_t{layer.group} * dim, 0.0f);
-      continue;
+      return;
     }
     for (std::uint32_t s = 0; s < stretches.count(); ++s) {
       layer.attend(row, launch.at(q, i), kv_head, stretches, s, s == 0 ? state : later);
@@ -83,7 +82,10 @@ void AttendOp::run(const CpuLaunch& launch, Share share) const {
     }
     for (std::size_t h = 0; h < layer.group; ++h)
       launch.kernels.finish_attention(state + h * layer.stride(), dim, to + h * dim);
-  }
+  };
+  share.each(launch.count(q.set) * kv_heads, 1, [&](Range part) {
+    for (std::size_t at = part.begin; at < part.end; ++at) attend(at);
+  });
 }
 
 void AttendStretchesOp::run(const CpuLaunch& launch, Share share) const {
@@ -93,21 +95,22 @@ void AttendStretchesOp::run(const CpuLaunch& launch, Share share) const {
   std::size_t total = 0;  // stretches of all rows and KV heads
   for (std::size_t i = 0; i < rows; ++i)
     total += std::size_t{kv_heads} * stretches_of(launch.row(q.set, i), kv.window).count();
-  const Range part = share.of(total);
-  std::size_t first = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const Row& row = launch.row(q.set, i);
-    const Stretches stretches = stretches_of(row, kv.window);
-    const std::size_t count = stretches.count(), end = first + kv_heads * count;
-    for (std::size_t at = std::max(first, part.begin); at < std::min(end, part.end); ++at) {
-      const auto kv_head = static_cast<std::uint32_t>((at - first) / count);
-      const auto s = static_cast<std::uint32_t>((at - first) % count);
-      float* state = launch.at(states, i) +
-                     (std::size_t{s} * kv_heads + kv_head) * layer.group * layer.stride();
-      layer.attend(row, launch.at(q, i), kv_head, stretches, s, state);
+  share.each(total, 1, [&](Range part) {
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const Row& row = launch.row(q.set, i);
+      const Stretches stretches = stretches_of(row, kv.window);
+      const std::size_t count = stretches.count(), end = first + kv_heads * count;
+      for (std::size_t at = std::max(first, part.begin); at < std::min(end, part.end); ++at) {
+        const auto kv_head = static_cast<std::uint32_t>((at - first) / count);
+        const auto s = static_cast<std::uint32_t>((at - first) % count);
+        float* state = launch.at(states, i) +
+                       (std::size_t{s} * kv_heads + kv_head) * layer.group * layer.stride();
+        layer.attend(row, launch.at(q, i), kv_head, stretches, s, state);
+      }
+      first = end;
     }
-    first = end;
-  }
+  });
 }
 
 void MergeStretchesOp::run(const CpuLaunch& launch, Share share) const {

@@ -62,35 +62,38 @@ void MatmulOp::run(const CpuLaunch& launch, Share share) const {
   if (rows == 0) return;
   WeightRows weights(launch, w, mode, launch.scratch(share.thread));
   const std::uint32_t group = weight_group(rows);
-  const Range part = share.of_columns(w.rows);
-  for (std::size_t r = part.begin; r < part.end; r += group) {
-    const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(group, part.end - r));
-    for (std::uint32_t slot = 0; slot < taken; ++slot) {
-      weights.take(static_cast<std::uint32_t>(r) + slot, slot);
-    }
-    for (std::uint32_t first = 0; first < rows; first += kTile) {
-      const WeightRows::Span tile{0, first, std::min(kTile, rows - first)};
+  share.each_of_columns(w.rows, [&](Range part) {
+    for (std::size_t r = part.begin; r < part.end; r += group) {
+      const auto taken = static_cast<std::uint32_t>(std::min<std::size_t>(group, part.end - r));
       for (std::uint32_t slot = 0; slot < taken; ++slot) {
-        weights.dot(x, tile, launch.at(out, first) + r + slot, out.stride, slot);
+        weights.take(static_cast<std::uint32_t>(r) + slot, slot);
+      }
+      for (std::uint32_t first = 0; first < rows; first += kTile) {
+        const WeightRows::Span tile{0, first, std::min(kTile, rows - first)};
+        for (std::uint32_t slot = 0; slot < taken; ++slot) {
+          weights.dot(x, tile, launch.at(out, first) + r + slot, out.stride, slot);
+        }
       }
     }
-  }
+  });
 }
 
 void PackedMatmulOp::run(const CpuLaunch& launch, Share share) const {
   const auto rows = static_cast<std::uint32_t>(launch.count(out.set));
-  const Range columns = share.of_columns(w.rows);
-  const Range part{columns.begin / w.group, columns.end / w.group};
-  if (rows == 0 || part.begin == part.end) return;
-  const PackedDots job{w.at(part.begin),
-                       part.end - part.begin,
-                       codes_at(launch, x, 0),
-                       x.floats.width / 32,
-                       w.cols / 32,
-                       launch.at(out, 0) + part.begin * w.group,
-                       out.stride,
-                       rows};
-  launch.kernels.dot_rows(w.format, job, launch.scratch(share.thread));
+  if (rows == 0) return;
+  share.each_of_columns(w.rows, [&](Range columns) {
+    const Range part{columns.begin / w.group, columns.end / w.group};
+    if (part.begin == part.end) return;
+    const PackedDots job{w.at(part.begin),
+                         part.end - part.begin,
+                         codes_at(launch, x, 0),
+                         x.floats.width / 32,
+                         w.cols / 32,
+                         launch.at(out, 0) + part.begin * w.group,
+                         out.stride,
+                         rows};
+    launch.kernels.dot_rows(w.format, job, launch.scratch(share.thread));
+  });
 }
 
 void RouteOp::run(const CpuLaunch& launch, Share share) const {
@@ -118,49 +121,50 @@ void ExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t height = divide_exact(stack.rows, experts);
   const bool shared_input = x.floats.width == stack.cols;
   WeightRows weights(launch, stack, mode, launch.scratch(share.thread));
-  const Range part = share.of(height, 16);
-  for (std::uint32_t expert = 0; expert < experts; ++expert) {
-    // Rows that chose this expert; most experts have none, and their weights are then never read.
-    const auto for_each_user = [&](auto&& use) {
-      for (std::size_t i = 0; i < rows; ++i) {
-        const float* ids = launch.at(route.rows, i);
-        for (std::uint32_t k = 0; k < route.top; ++k) {
-          if (ids[k] == static_cast<float>(expert)) use(i, k);
+  share.each(height, 16, [&](Range part) {
+    for (std::uint32_t expert = 0; expert < experts; ++expert) {
+      // Rows that chose this expert; most experts have none, and their weights are then never read.
+      const auto for_each_user = [&](auto&& use) {
+        for (std::size_t i = 0; i < rows; ++i) {
+          const float* ids = launch.at(route.rows, i);
+          for (std::uint32_t k = 0; k < route.top; ++k) {
+            if (ids[k] == static_cast<float>(expert)) use(i, k);
+          }
         }
+      };
+      bool used = false;
+      for_each_user([&](std::size_t, std::uint32_t) { used = true; });
+      if (!used) continue;
+      for (std::size_t r = part.begin; r < part.end; ++r) {
+        weights.take(static_cast<std::uint32_t>(expert * height + r));
+        for_each_user([&](std::size_t i, std::uint32_t k) {
+          weights.dot(x, {shared_input ? 0 : k * stack.cols, i, 1},
+                      launch.at(out, i) + std::size_t{k} * height + r, 0);
+        });
       }
-    };
-    bool used = false;
-    for_each_user([&](std::size_t, std::uint32_t) { used = true; });
-    if (!used) continue;
-    for (std::size_t r = part.begin; r < part.end; ++r) {
-      weights.take(static_cast<std::uint32_t>(expert * height + r));
-      for_each_user([&](std::size_t i, std::uint32_t k) {
-        weights.dot(x, {shared_input ? 0 : k * stack.cols, i, 1},
-                    launch.at(out, i) + std::size_t{k} * height + r, 0);
-      });
     }
-  }
+  });
 }
 
 void PackedExpertMatmulOp::run(const CpuLaunch& launch, Share share) const {
   const std::uint32_t height = divide_exact(stack.rows, experts);
   const bool shared_input = x.floats.width == stack.cols;
   const std::size_t groups = height / stack.group;
-  const Range part = share.of(groups, 16 / stack.group);
-  if (part.begin == part.end) return;
-  for (std::uint32_t expert = 0; expert < experts; ++expert) {
-    const Range own{expert * groups + part.begin, expert * groups + part.end};
-    for (std::size_t i = 0; i < launch.count(out.set); ++i) {
-      const float* ids = launch.at(route.rows, i);
-      for (std::uint32_t k = 0; k < route.top; ++k) {
-        if (ids[k] != static_cast<float>(expert)) continue;
-        const std::size_t from = shared_input ? 0 : std::size_t{k} * stack.cols;
-        float* to = launch.at(out, i) + std::size_t{k} * height + part.begin * stack.group;
-        launch.kernels.dot_packed(stack.format,
-                                  one_row(stack, own, codes_at(launch, x, i, from), to));
+  share.each(groups, 16 / stack.group, [&](Range part) {
+    for (std::uint32_t expert = 0; expert < experts; ++expert) {
+      const Range own{expert * groups + part.begin, expert * groups + part.end};
+      for (std::size_t i = 0; i < launch.count(out.set); ++i) {
+        const float* ids = launch.at(route.rows, i);
+        for (std::uint32_t k = 0; k < route.top; ++k) {
+          if (ids[k] != static_cast<float>(expert)) continue;
+          const std::size_t from = shared_input ? 0 : std::size_t{k} * stack.cols;
+          float* to = launch.at(out, i) + std::size_t{k} * height + part.begin * stack.group;
+          launch.kernels.dot_packed(stack.format,
+                                    one_row(stack, own, codes_at(launch, x, i, from), to));
+        }
       }
     }
-  }
+  });
 }
 
 void ExpertSumOp::run(const CpuLaunch& launch, Share share) const {
@@ -187,35 +191,37 @@ void ClusterPickOp::run(const CpuLaunch& launch, Share share) const {
 
 void ClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
   WeightRows weights(launch, table, mode, launch.scratch(share.thread));
-  const Range part = share.of(std::size_t{picked.width} * cluster_size);
-  for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
-    const float* clusters = launch.at(picked, i);
-    for (std::size_t c = part.begin; c < part.end; ++c) {
-      const auto cluster = static_cast<std::size_t>(clusters[c / cluster_size]);
-      const std::uint32_t token = ordering[cluster * cluster_size + c % cluster_size];
-      weights.take(token);
-      weights.dot(x, {0, i, 1}, launch.at(logits, i) + token, 0);
+  share.each(std::size_t{picked.width} * cluster_size, 1, [&](Range part) {
+    for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
+      const float* clusters = launch.at(picked, i);
+      for (std::size_t c = part.begin; c < part.end; ++c) {
+        const auto cluster = static_cast<std::size_t>(clusters[c / cluster_size]);
+        const std::uint32_t token = ordering[cluster * cluster_size + c % cluster_size];
+        weights.take(token);
+        weights.dot(x, {0, i, 1}, launch.at(logits, i) + token, 0);
+      }
     }
-  }
+  });
 }
 
 void PackedClusterLogitsOp::run(const CpuLaunch& launch, Share share) const {
   const std::size_t groups = cluster_size / table.group;  // of a cluster
-  const Range part = share.of(picked.width * groups);
   float found[kPackedGroupMax];
-  for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
-    const float* clusters = launch.at(picked, i);
-    float* row = launch.at(logits, i);
-    for (std::size_t at = part.begin; at < part.end; ++at) {
-      const auto cluster = static_cast<std::size_t>(clusters[at / groups]);
-      const std::size_t group = cluster * groups + at % groups;
-      launch.kernels.dot_packed(table.format,
-                                one_row(table, {group, group + 1}, codes_at(launch, x, i), found));
-      for (std::size_t j = 0; j < table.group; ++j) {
-        row[ordering[group * table.group + j]] = found[j];
+  share.each(picked.width * groups, 1, [&](Range part) {
+    for (std::size_t i = 0; i < launch.count(logits.set); ++i) {
+      const float* clusters = launch.at(picked, i);
+      float* row = launch.at(logits, i);
+      for (std::size_t at = part.begin; at < part.end; ++at) {
+        const auto cluster = static_cast<std::size_t>(clusters[at / groups]);
+        const std::size_t group = cluster * groups + at % groups;
+        launch.kernels.dot_packed(
+            table.format, one_row(table, {group, group + 1}, codes_at(launch, x, i), found));
+        for (std::size_t j = 0; j < table.group; ++j) {
+          row[ordering[group * table.group + j]] = found[j];
+        }
       }
     }
-  }
+  });
 }
 
 }  // namespace outrider

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cpu/kernels.h"
@@ -15,6 +16,19 @@
 #include "step/recorder.h"
 
 namespace outrider {
+
+// Work that is handed out while it is done, piece by piece to whoever asks: large pieces first, so
+// that there are few, then smaller ones, so that all threads end together although one of them is
+// slower or lost its core for a while. (OpenMP calls it the guided schedule.)
+class GuidedWork {
+ public:
+  void restart() { begun_.store(0, std::memory_order_relaxed); }
+  // The next piece of [0, count), in units of `grain`; empty when everything has been handed out.
+  Range take(std::size_t count, std::size_t grain, std::uint32_t threads);
+
+ private:
+  alignas(64) std::atomic<std::size_t> begun_{0};
+};
 
 // Where one launch works. Everything in it is data; nothing of it was known when the plan was
 // recorded.
@@ -28,6 +42,7 @@ struct CpuLaunch {
   std::byte* pages[kKvGroups];  // the arenas
   std::span<std::byte> thread_scratch;
   std::size_t thread_scratch_bytes;  // per thread
+  std::span<GuidedWork> guided;      // for each guided step of the program
 
   std::size_t count(RowSet set) const {
     return set == RowSet::kAll ? rows.size() : logit_rows.size();
@@ -60,11 +75,26 @@ struct Split {
 struct Share {
   std::uint32_t thread;
   std::uint32_t threads;
+  GuidedWork* guided = nullptr;  // if the job is handed out while it is done
   Range of(std::size_t count, std::size_t grain = 1) const {
     return share_of(count, thread, threads, grain);
   }
   // Columns of rows that are split by columns: two operations on rows of one width share alike.
   Range of_columns(std::size_t width) const { return of(width, kColumnGrain); }
+  // Calls work(range) for this thread's part of [0, count), or for each piece of it that the thread
+  // gets.
+  template <class Work>
+  void each(std::size_t count, std::size_t grain, Work&& work) const {
+    if (guided == nullptr) return work(of(count, grain));
+    for (Range piece = guided->take(count, grain, threads); piece.begin < piece.end;
+         piece = guided->take(count, grain, threads)) {
+      work(piece);
+    }
+  }
+  template <class Work>
+  void each_of_columns(std::size_t width, Work&& work) const {
+    each(width, kColumnGrain, std::forward<Work>(work));
+  }
   // Of a block of codes, and of two cache lines: threads write to no line together.
   static constexpr std::size_t kColumnGrain = 32;
 };
@@ -79,10 +109,12 @@ class CpuOp {
 class CpuProgram : public Program {
  public:
   struct Step {
-    bool meet;  // all threads have finished every step before
+    bool meet;    // all threads have finished every step before
+    bool guided;  // else each thread has its part from the beginning
     std::unique_ptr<CpuOp> op;
   };
   std::vector<Step> steps;
+  std::size_t guided_steps = 0;
   Rows logits, hidden;
   std::size_t thread_scratch_bytes = 0;
 

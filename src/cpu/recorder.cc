@@ -145,13 +145,13 @@ class CommonRecorder : public Interface {
       PackedMatmulOp op;
       op.x = cpu_.activations(in, WeightMode::kCodes);
       op.w = cpu_.weights().of(w), op.out = out;
-      return cpu_.add(op, {cpu_.reads(op.x, WeightMode::kCodes), Access::write(out, kColumns)});
+      return add_product(op, WeightMode::kCodes);
     }
     MatmulOp op;
     op.mode = cpu_.mode(w, in);
     op.x = cpu_.activations(in, op.mode);
     op.w = w, op.out = out;
-    cpu_.add(op, {cpu_.reads(op.x, op.mode), Access::write(out, kColumns)});
+    add_product(op, op.mode);
   }
   void rope(Rows heads, const Rope& rope) override {
     RopeOp op;
@@ -168,16 +168,17 @@ class CommonRecorder : public Interface {
       AttendOp op;
       op.q = q, op.kv = kv, op.out = out;
       cpu_.need_scratch(attention_scratch_bytes(q.width, kv.shape));
-      const Split split = Split::by_parts(kv.shape.kv_heads);
-      return cpu_.add(op, {Access::read(q, split), Access::read(kStoredKv, Split::anyhow()),
-                           Access::write(out, split)});
+      return cpu_.add_guided(
+          op, {Access::read(q, Split::anyhow()), Access::read(kStoredKv, Split::anyhow()),
+               Access::write(out, Split::anyhow())});
     }
     const std::uint32_t heads = q.width / kv.shape.head_dim;
     const auto state = static_cast<std::uint32_t>(attention_stride(kv.shape.head_dim));
     AttendStretchesOp parts;
     parts.q = q, parts.kv = kv;
     parts.states = cpu_.scratch(q.set, kStretchesMost * heads * state);
-    cpu_.add(parts, {Access::read(q, Split::anyhow()), Access::read(kStoredKv, Split::anyhow()),
+    cpu_.add_guided(parts,
+                    {Access::read(q, Split::anyhow()), Access::read(kStoredKv, Split::anyhow()),
                      Access::write(parts.states, Split::anyhow())});
     MergeStretchesOp op;
     op.kv = kv, op.states = parts.states, op.out = out;
@@ -210,6 +211,11 @@ class CommonRecorder : public Interface {
   CpuRecording& cpu() { return cpu_; }
 
  private:
+  template <class Op>
+  void add_product(const Op& op, WeightMode mode) {
+    cpu_.add_guided(op, {cpu_.reads(op.x, mode), Access::write(op.out, Split::anyhow())});
+  }
+
   std::size_t scratch_mark() const override { return cpu_.mark(); }
   void scratch_release(std::size_t mark) override { cpu_.release(mark); }
   Shape shape_;
@@ -278,8 +284,8 @@ class CpuTargetRecorder final : public CommonRecorder<TargetRecorder, TargetShap
  private:
   template <class Op>
   void add_experts(const Op& op, const Access& input) {
-    cpu().add(op, {input, Access::read(op.route.rows, Split::anyhow()),
-                   Access::write(op.out, Split::anyhow())});
+    cpu().add_guided(op, {input, Access::read(op.route.rows, Split::anyhow()),
+                          Access::write(op.out, Split::anyhow())});
   }
 
   std::uint32_t experts_ = 1;
@@ -331,8 +337,8 @@ class CpuDraftRecorder final : public CommonRecorder<DraftRecorder, DraftShape> 
   }
   template <class Op>
   void add_scores(const Op& op, WeightMode mode) {
-    cpu().add(op, {cpu().reads(op.x, mode), Access::read(op.picked, Split::anyhow()),
-                   Access::write(op.logits, Split::anyhow())});
+    cpu().add_guided(op, {cpu().reads(op.x, mode), Access::read(op.picked, Split::anyhow()),
+                          Access::write(op.logits, Split::anyhow())});
   }
 };
 

@@ -42,14 +42,22 @@ class CpuRecording {
       if (access.kind == Access::Kind::kWrite) forget_codes_of(access.rows);
     }
     const bool meet = phase_.add(accesses);
-    program_->steps.push_back({meet, std::make_unique<Op>(std::move(op))});
+    program_->steps.push_back({meet, false, std::make_unique<Op>(std::move(op))});
+  }
+  // Adds one whose work is handed out while it is done: any thread may touch any part of what it
+  // writes.
+  template <class Op>
+  void add_guided(Op op, std::initializer_list<Access> accesses) {
+    add(std::move(op), accesses);
+    program_->steps.back().guided = true;
+    ++program_->guided_steps;
   }
   // Adds an operation that writes `written` and may read anything.
   template <class Op>
   void add(Op op, const Rows& written) {
     forget_codes_of(written);
     const bool meet = phase_.add_unknown();
-    program_->steps.push_back({meet, std::make_unique<Op>(std::move(op))});
+    program_->steps.push_back({meet, false, std::make_unique<Op>(std::move(op))});
   }
   Activations activations(Rows in, WeightMode mode);
   // How the current phase has written these rows.
