@@ -54,18 +54,25 @@ struct Bench {
   const CpuKernels& kernels;
   ThreadPool& pool;
   std::vector<CodeActivation32> x;
+  std::vector<CodeTile> tiles;
   std::vector<float> out;
   AlignedBuffer scratch;
 
   // Seconds of the fastest of some walks over the matrix.
   double seconds(const PackedMatrix& w, std::uint32_t rows) {
     double best = 1e9;
+    tiles.resize(code_tiles(rows, kCols / 32));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t blocks = kCols / 32;
+      put_in_tiles(&x[row * blocks], row, rows, {0, blocks}, blocks, tiles.data());
+    }
     for (int turn = 0; turn < (rows > 16 ? 3 : 5); ++turn) {
       const auto start = Clock::now();
       pool.run([&](std::uint32_t thread) {
         const Range part = share_of(w.groups(), thread, pool.threads(), 2);
         const PackedDots job{w.at(part.begin), part.end - part.begin,      x.data(), kCols / 32,
-                             kCols / 32,       &out[part.begin * w.group], w.rows,   rows};
+                             kCols / 32,       &out[part.begin * w.group], w.rows,   rows,
+                             tiles.data()};
         kernels.dot_rows(w.format, job, scratch.data() + thread * kernels.tiles.scratch_bytes);
       });
       best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
@@ -99,7 +106,7 @@ void run(std::uint32_t threads, std::size_t weight_bytes, std::size_t tiles_from
       threads, kernels.target, limits.bandwidth / 1e9, limits.rate / 1e9, limits.tile_rate / 1e9);
   auto scratch = AlignedBuffer::allocate(kernels.tiles.scratch_bytes * threads, "scratch");
   require(bool{scratch}, "some memory");
-  Bench bench{kernels, pool, {}, {}, std::move(*scratch)};
+  Bench bench{kernels, pool, {}, {}, {}, std::move(*scratch)};
   std::vector<float> values(kCols * kRowsMost);
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i * 7919 % 1000) / 500 - 1;

@@ -2,6 +2,8 @@
 
 #include <hwy/highway.h>
 
+#include <cstring>
+
 namespace outrider {
 namespace {
 
@@ -17,6 +19,20 @@ CpuKernels chosen_table() {
 }
 
 }  // namespace
+
+void put_in_tiles(const CodeActivation32* x, std::size_t row, std::size_t rows, Range of_blocks,
+                  std::size_t blocks, CodeTile* tiles) {
+  const std::size_t tile_rows = rows_of_tile(rows), r = row % tile_rows;
+  CodeTile* tile = tiles + row / tile_rows * blocks;
+  for (std::size_t b = of_blocks.begin; b < of_blocks.end; ++b) {
+    std::memcpy(tile[b].code[r], x[b].code, sizeof x[b].code);
+    tile[b].scale[r] = x[b].scale;
+    tile[b].sum[r] = x[b].sum;
+    if (row + 1 < rows) continue;
+    for (std::size_t lacking = r + 1; lacking < tile_rows; ++lacking)
+      tile[b].scale[lacking] = tile[b].sum[lacking] = 0;
+  }
+}
 
 CpuKernels best_cpu_kernels() {
   CpuKernels table = chosen_table();

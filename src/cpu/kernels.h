@@ -13,6 +13,7 @@
 #include "core/id.h"
 #include "cpu/packed.h"
 #include "kv/layout.h"
+#include "platform/thread_pool.h"
 #include "quant/codes.h"
 
 namespace outrider {
@@ -26,6 +27,31 @@ struct CodeActivation32 {
   std::int32_t minus_sum8;   // -8 * sum of all codes
   std::int16_t half_sum[2];  // of each half's codes
 };
+
+// 32 columns of up to 16 activation rows beside each other, as tile registers load them. Many rows
+// fall into as few tiles as hold them, all of rows_of_tile() but the last.
+struct alignas(64) CodeTile {
+  static constexpr std::size_t kRows = 16;
+  std::int8_t code[kRows][32];
+  float scale[kRows];
+  float sum[kRows];
+};
+constexpr std::size_t tiles_of(std::size_t rows) {
+  return divide_up(rows, CodeTile::kRows);
+}
+constexpr std::size_t rows_of_tile(std::size_t rows) {
+  return divide_up(rows, tiles_of(rows));
+}
+// Codes of [rows, blocks] in tiles: [tiles_of(rows), blocks], and as many more behind them that are
+// read without use.
+constexpr std::size_t kCodeTilesBehind = 3;
+constexpr std::size_t code_tiles(std::size_t rows, std::size_t blocks) {
+  return tiles_of(rows) * blocks + kCodeTilesBehind;
+}
+// Puts blocks [begin, end) of `row` of [rows, blocks] into their tiles; behind the last row go
+// zeros for those that its tile lacks.
+void put_in_tiles(const CodeActivation32* x, std::size_t row, std::size_t rows, Range of_blocks,
+                  std::size_t blocks, CodeTile* tiles);
 
 // One weight row against many activation rows: out[i * out_stride] = w . x[i * x_stride], for i <
 // rows.
@@ -60,15 +86,19 @@ struct PackedDots {
   float* out;
   std::size_t out_stride;
   std::uint32_t rows;
+  const CodeTile* x_tiles = nullptr;  // the same rows in tiles, if they are
 };
 
 // Products of packed rows on registers that hold tiles, for many rows at once. Bits are
 // dot_packed's.
 struct TileKernels {
-  // `scratch` is scratch_bytes on a cache line. Null where the machine has no such registers.
+  // Of rows in tiles. `scratch` is scratch_bytes on a cache line. Null where the machine has no
+  // such registers.
   void (*dot_packed)(PackedFormat format, const PackedDots& job, std::byte* scratch);
   std::size_t scratch_bytes;
   std::uint32_t rows_least;  // for which they are the faster ones
+
+  bool take(std::size_t rows) const { return dot_packed != nullptr && rows >= rows_least; }
 };
 
 // Query heads of one row over keys of the KV head they share. Key position p stands in row p % 64
@@ -124,7 +154,7 @@ struct CpuKernels {
 
   // dot_packed on whatever is fastest for that many rows; `scratch` is tiles.scratch_bytes.
   void dot_rows(PackedFormat format, const PackedDots& job, std::byte* scratch) const {
-    if (tiles.dot_packed != nullptr && job.rows >= tiles.rows_least) {
+    if (job.x_tiles != nullptr && tiles.take(job.rows)) {
       return tiles.dot_packed(format, job, scratch);
     }
     dot_packed(format, job);

@@ -3,9 +3,9 @@
 // sums are the same whole numbers as without tiles, and are scaled and added in the same order, so
 // a row's bits are the same.
 //
-// Activation rows are laid out in tiles over a panel of columns, and stay in the second nearest
-// cache while groups of weights go past them. A group is unpacked into the nearest cache, over the
-// panel, and all tiles of rows pass it there.
+// Tiles of activation rows, over a panel of columns, stay in the second nearest cache while groups
+// of weights go past them. A group is unpacked into the nearest cache, over the panel, and all
+// tiles of rows pass it there.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -28,8 +28,8 @@ static_assert(true, "ends the macro");
 namespace outrider {
 namespace {
 
-constexpr std::size_t kGroup = 16;            // weight rows
-constexpr std::size_t kTileRows = 16;         // activation rows
+constexpr std::size_t kGroup = 16;  // weight rows
+constexpr std::size_t kTileRows = CodeTile::kRows;
 constexpr std::size_t kTilesMost = 8;         // that stay in that cache
 constexpr std::size_t kPanelBlocks = 16;      // 512 columns, ...
 constexpr std::size_t kPanelBlocksOfFew = 8;  // or half for up to two tiles: tried out
@@ -41,22 +41,15 @@ struct alignas(64) WeightTile {
   float scale[kGroup];
   float second[kGroup];  // Q4_K: what its offset is times; Q6_K: the scale of the last 16 columns
 };
-struct alignas(64) RowTile {
-  std::int8_t code[kTileRows][32];
-  float scale[kTileRows];
-  float sum[kTileRows];
-};
 struct alignas(64) Sums {
   std::int32_t of[kTileRows][kGroup];
 };
 using WeightPanel = WeightTile[kPanelBlocks];
-using RowPanel = RowTile[kPanelBlocks];
 struct alignas(64) FloatSums {
   float of[kTileRows][kGroup];
 };
 struct Scratch {
   WeightPanel weights[2];  // of the current group and the next
-  RowPanel rows[kTilesMost];
   FloatSums sums[kStretchGroups * kTilesMost];
 };
 
@@ -170,24 +163,6 @@ struct Q6_K : TwoScales {
   }
 };
 
-// So many activation rows over some blocks, and zeros up to a tile's.
-template <class Kind>
-void unpack_rows(const CodeActivation32* x, std::size_t x_stride, std::size_t rows,
-                 std::size_t tile_rows, std::size_t blocks, RowPanel& tile) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    const CodeActivation32* from = x + r * x_stride;
-    for (std::size_t b = 0; b < blocks; ++b) {
-      const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from[b].code));
-      _mm256_store_si256(reinterpret_cast<__m256i*>(tile[b].code[r]), codes);
-      tile[b].scale[r] = from[b].scale;
-      if constexpr (Kind::kOffset) tile[b].sum[r] = from[b].sum;
-    }
-  }
-  for (std::size_t r = rows; r < tile_rows; ++r) {
-    for (std::size_t b = 0; b < blocks; ++b) tile[b].scale[r] = tile[b].sum[r] = 0;
-  }
-}
-
 // The instructions on tiles, whose numbers are part of them: 0 to 3 are sums, 4 and 5 activation
 // rows, 6 and 7 weights. Rows of memory lie one after another.
 template <int kTile>
@@ -252,7 +227,7 @@ constexpr std::size_t rounds_of(std::size_t blocks, std::size_t products) {
 // Blocks of weights and of activation rows.
 struct Blocks {
   const WeightTile* w;
-  const RowTile* x;
+  const CodeTile* x;
 
   HWY_INLINE Blocks behind(std::size_t blocks) const { return {w + blocks, x + blocks}; }
 };
@@ -260,8 +235,9 @@ struct Blocks {
 // A group of weights and tiles of activation rows, over a panel.
 struct GroupJob {
   const WeightTile* w;
-  const RowPanel* x;
-  FloatSums* sums;  // one for each tile
+  const CodeTile* x;
+  std::size_t x_stride;  // between tiles of rows
+  FloatSums* sums;       // one for each of them
   std::size_t tiles, blocks;
   bool first;     // the panel: sums begin
   Blocks behind;  // whose products come next
@@ -290,7 +266,7 @@ HWY_INLINE void start_product(Blocks at, std::size_t product) {
 template <class Kind, std::size_t kRows, int kSlot>
 HWY_INLINE void add_product(Blocks at, Sums (&sums)[4], Floats (&acc)[kRows]) {
   const WeightTile& w = at.w[kSlot / Kind::kProducts];
-  const RowTile& x = at.x[kSlot / Kind::kProducts];
+  const CodeTile& x = at.x[kSlot / Kind::kProducts];
   store_tile<kSlot>(&sums[kSlot], sizeof sums[kSlot].of[0]);
   const Floats scale = _mm512_load_ps(kSlot % Kind::kProducts == 0 ? w.scale : w.second);
 #pragma GCC unroll 16
@@ -335,7 +311,7 @@ void add_group(const GroupJob& job) {
   Ahead ahead = job.ahead;
   const std::size_t rounds = rounds_of(job.blocks, Kind::kProducts);
   const std::size_t products_of_last = job.blocks * Kind::kProducts - 4 * (rounds - 1);
-  Blocks at{job.w, job.x[0]};
+  Blocks at{job.w, job.x};
   for (std::size_t tile = 0; tile < job.tiles; ++tile) {
     auto& total = job.sums[tile].of;
     fetch_to_write<kRows>(job, tile);
@@ -349,7 +325,8 @@ void add_group(const GroupJob& job) {
       at = at.behind(kBlocks);
     }
     ahead.fetch();
-    const Blocks next_tile = tile + 1 < job.tiles ? Blocks{job.w, job.x[tile + 1]} : job.behind;
+    const Blocks next_tile =
+        tile + 1 < job.tiles ? Blocks{job.w, job.x + (tile + 1) * job.x_stride} : job.behind;
     add_round<Kind>(at, next_tile, products_of_last, sums, acc);
     at = next_tile;
 #pragma GCC unroll 16
@@ -375,9 +352,8 @@ class Dots {
   Dots(const PackedDots& job, Scratch& scratch)
       : job_(job),
         scratch_(scratch),
-        tiles_(divide_up<std::size_t>(job.rows, kTileRows)),
-        tile_rows_(divide_up<std::size_t>(job.rows, tiles_)),
-        panel_(tiles_ > 2 ? kPanelBlocks : kPanelBlocksOfFew) {}
+        tile_rows_(rows_of_tile(job.rows)),
+        panel_(tiles_of(job.rows) > 2 ? kPanelBlocks : kPanelBlocksOfFew) {}
   void run() const;
 
  private:
@@ -393,11 +369,13 @@ class Dots {
   }
   Ahead ahead_of(const Part& part, std::size_t group) const;
   void run(const Part& part) const;
-  void unpack_rows_of(const Part& part) const;
   void unpack_weights(const Part& part, std::size_t group) const;
   void write_sums(const Part& part, std::size_t group) const;
   // Of a group of a part.
   WeightTile* weights_at(std::size_t group) const { return scratch_.weights[group % 2]; }
+  const CodeTile* rows(const Part& part) const {
+    return job_.x_tiles + part.row / tile_rows_ * job_.blocks + part.block;
+  }
   float* out_of(const Part& part, std::size_t group) const {
     return job_.out + part.row * job_.out_stride + (part.group + group) * kGroup;
   }
@@ -407,7 +385,7 @@ class Dots {
 
   const PackedDots& job_;
   Scratch& scratch_;
-  std::size_t tiles_, tile_rows_;
+  std::size_t tile_rows_;
   std::size_t panel_;  // blocks
 };
 
@@ -433,18 +411,18 @@ template <class Format>
 void Dots<Format>::run(const Part& part) const {
   constexpr auto kAddGroup = groups_of<Format>(std::make_index_sequence<kTileRows>());
   const bool last = part.block + part.blocks == job_.blocks;
-  unpack_rows_of(part);
   unpack_weights(part, 0);
-  start_products<Format>({weights_at(0), scratch_.rows[0]});
+  start_products<Format>({weights_at(0), rows(part)});
   for (std::size_t group = 0; group < part.groups; ++group) {
     if (group + 1 < part.groups) unpack_weights(part, group + 1);
     kAddGroup[tile_rows_ - 1]({weights_at(group),
-                               scratch_.rows,
+                               rows(part),
+                               job_.blocks,
                                sums(part, group),
                                part.tiles,
                                part.blocks,
                                part.block == 0,
-                               {weights_at(group + 1), scratch_.rows[0]},
+                               {weights_at(group + 1), rows(part)},
                                ahead_of(part, group + 1),
                                last ? out_of(part, group) : nullptr,
                                job_.out_stride});
@@ -466,15 +444,6 @@ Ahead Dots<Format>::ahead_of(const Part& part, std::size_t group) const {
   const std::size_t next = part.group + part.groups;
   const std::size_t blocks = std::min(panel_, job_.blocks);
   return {stored(next, 0), next < job_.groups ? bytes(blocks) : 0, calls};
-}
-
-template <class Format>
-void Dots<Format>::unpack_rows_of(const Part& part) const {
-  for (std::size_t tile = 0; tile < part.tiles; ++tile) {
-    const CodeActivation32* x = job_.x + (part.row + tile * tile_rows_) * job_.x_stride;
-    unpack_rows<Format>(x + part.block, job_.x_stride, rows_of(part, tile), tile_rows_, part.blocks,
-                        scratch_.rows[tile]);
-  }
 }
 
 template <class Format>

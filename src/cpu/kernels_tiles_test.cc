@@ -31,7 +31,10 @@ class DotTiles : public testing::Test {
                         std::size_t x_stride, std::uint32_t rows) const {
     auto want = outputs(w, rows), found = want;
     kernels_.dot_packed(w.format, job(w, x, x_stride, want, rows));
-    kernels_.tiles.dot_packed(w.format, job(w, x, x_stride, found, rows), scratch_.data());
+    const Tiles tiles(x, x_stride, rows, w.cols / 32);
+    PackedDots tiled = job(w, x, x_stride, found, rows);
+    tiled.x_tiles = tiles.data();
+    kernels_.tiles.dot_packed(w.format, tiled, scratch_.data());
     ASSERT_EQ(std::memcmp(want.data(), found.data(), want.size() * sizeof(float)), 0)
         << static_cast<int>(w.format) << " [" << w.rows << ", " << w.cols << "] " << rows
         << " rows";
@@ -92,7 +95,10 @@ TEST_F(DotTiles, one_value_that_is_not_finite_spoils_its_row_and_no_other) {
     values[7 * 256 + 77] = kInfinity;
     const auto x = rounded(kernels_, values);
     auto out = outputs(w, 20);
-    kernels_.tiles.dot_packed(w.format, job(w, x, 8, out, 20), scratch_.data());
+    const Tiles tiles(x, 8, 20, 8);
+    PackedDots tiled = job(w, x, 8, out, 20);
+    tiled.x_tiles = tiles.data();
+    kernels_.tiles.dot_packed(w.format, tiled, scratch_.data());
     for (std::size_t at = 0; at < out.size(); ++at) {
       const std::size_t row = at / (w.rows + 3), column = at % (w.rows + 3);
       EXPECT_EQ(std::isnan(out[at]), row == 7 || column >= w.rows) << row << " " << column;
@@ -111,6 +117,7 @@ TEST_F(DotTiles, several_threads_give_the_same_bits_as_one) {
   const std::size_t scratch_bytes = (kernels_.tiles.scratch_bytes + 63) / 64 * 64;
   auto scratch = AlignedBuffer::allocate(3 * scratch_bytes, "scratch");
   ASSERT_TRUE(scratch);
+  const Tiles tiles(x, 48, 40, 48);
   for (int turn = 0; turn < 20; ++turn) {
     std::fill(found.begin(), found.end(), kNan);
     pool.run([&](std::uint32_t thread) {
@@ -118,6 +125,7 @@ TEST_F(DotTiles, several_threads_give_the_same_bits_as_one) {
       PackedDots own = job(w, x, 48, found, 40);
       own.w = w.at(part.begin), own.groups = part.end - part.begin;
       own.out += part.begin * w.group;
+      own.x_tiles = tiles.data();
       kernels_.tiles.dot_packed(w.format, own, scratch->data() + thread * scratch_bytes);
     });
     ASSERT_EQ(std::memcmp(want.data(), found.data(), want.size() * sizeof(float)), 0) << turn;
@@ -131,12 +139,18 @@ TEST_F(DotTiles, are_taken_for_as_many_rows_as_the_table_says) {
     tiled = job.rows;
   };
   table.dot_packed = [](PackedFormat, const PackedDots& job) { plain = job.rows; };
+  const CodeTile tile{};
   PackedDots job{};
+  job.x_tiles = &tile;
   for (job.rows = 1; job.rows < 40; ++job.rows) {
     table.dot_rows(PackedFormat::kQ4_0, job, nullptr);
     EXPECT_EQ(job.rows < table.tiles.rows_least ? plain : tiled, job.rows);
   }
-  table.tiles.dot_packed = nullptr;
+  job.x_tiles = nullptr;  // rows that are in no tiles
+  table.dot_rows(PackedFormat::kQ4_0, job, nullptr);
+  EXPECT_EQ(plain, job.rows);
+  job.x_tiles = &tile, ++job.rows;
+  table.tiles.dot_packed = nullptr;  // no tile registers
   table.dot_rows(PackedFormat::kQ4_0, job, nullptr);
   EXPECT_EQ(plain, job.rows);
 }

@@ -31,6 +31,12 @@ const CodeActivation32* codes_at(const CpuLaunch& launch, const Activations& x, 
   return codes + row * (x.floats.width / 32) + from / 32;
 }
 
+// The same in tiles; null where this launch has none.
+CodeTile* tiles_at(const CpuLaunch& launch, const Activations& x) {
+  const bool tiled = x.tiles_offset != 0 && launch.kernels.tiles.take(launch.count(x.floats.set));
+  return tiled ? reinterpret_cast<CodeTile*>(launch.workspace + x.tiles_offset) : nullptr;
+}
+
 // `row` of the activations against groups of `w`.
 PackedDots one_row(const PackedMatrix& w, Range groups, const CodeActivation32* row, float* out) {
   return {w.at(groups.begin), groups.end - groups.begin, row, 0, w.cols / 32, out, 0, 1};
@@ -41,9 +47,12 @@ PackedDots one_row(const PackedMatrix& w, Range groups, const CodeActivation32* 
 void RoundToCodesOp::run(const CpuLaunch& launch, Share share) const {
   const std::size_t width = x.floats.width, rows = launch.count(x.floats.set);
   auto* codes = reinterpret_cast<CodeActivation32*>(launch.workspace + x.codes_offset);
+  CodeTile* tiles = tiles_at(launch, x);
   const auto round = [&](std::size_t row, std::size_t from, std::size_t columns) {
-    launch.kernels.round_to_codes(launch.at(x.floats, row) + from, columns,
-                                  codes + (row * width + from) / 32);
+    CodeActivation32* of_row = codes + row * (width / 32);
+    launch.kernels.round_to_codes(launch.at(x.floats, row) + from, columns, of_row + from / 32);
+    if (tiles == nullptr) return;
+    put_in_tiles(of_row, row, rows, {from / 32, (from + columns) / 32}, width / 32, tiles);
   };
   if (split.kind == Split::Kind::kColumns) {
     const Range part = share.of_columns(width);
@@ -91,7 +100,8 @@ void PackedMatmulOp::run(const CpuLaunch& launch, Share share) const {
                          w.cols / 32,
                          launch.at(out, 0) + part.begin * w.group,
                          out.stride,
-                         rows};
+                         rows,
+                         tiles_at(launch, x)};
     launch.kernels.dot_rows(w.format, job, launch.scratch(share.thread));
   });
 }

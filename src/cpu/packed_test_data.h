@@ -56,4 +56,19 @@ inline std::vector<CodeActivation32> rounded(const CpuKernels& kernels,
   return blocks;
 }
 
+// The same in tiles, of `rows` rows.
+class Tiles {
+ public:
+  Tiles(const std::vector<CodeActivation32>& x, std::size_t x_stride, std::size_t rows,
+        std::size_t blocks)
+      : tiles_(code_tiles(rows, blocks)) {
+    for (std::size_t row = 0; row < rows; ++row)
+      put_in_tiles(&x[row * x_stride], row, rows, {0, blocks}, blocks, tiles_.data());
+  }
+  const CodeTile* data() const { return tiles_.data(); }
+
+ private:
+  std::vector<CodeTile> tiles_;
+};
+
 }  // namespace outrider

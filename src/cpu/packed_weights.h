@@ -32,7 +32,7 @@ class PackedWeights {
  public:
   // The pool packs, so none of its jobs may ask for a matrix.
   PackedWeights(const CpuKernels& kernels, ThreadPool& pool)
-      : group_(kernels.packed_group), scratch_bytes_(kernels.tiles.scratch_bytes), pool_(pool) {}
+      : group_(kernels.packed_group), tiles_(kernels.tiles), pool_(pool) {}
 
   // Whether the matrix has a packed form in which parts of `unit` rows are whole groups.
   bool packs(const Weight& weight, std::size_t unit) const {
@@ -49,15 +49,16 @@ class PackedWeights {
     return {};
   }
   std::size_t bytes() const { return bytes_; }
-  // What each thread needs for products with many rows.
-  std::size_t scratch_bytes() const { return scratch_bytes_; }
+  // The registers that products with many rows run on.
+  const TileKernels& tiles() const { return tiles_; }
 
  private:
   std::byte* allocate(std::size_t bytes);
   void pack(const Weight& weight, std::span<const std::uint32_t> order, std::byte* place,
             const PackedMatrix& matrix);
 
-  std::size_t group_, scratch_bytes_;
+  std::size_t group_;
+  TileKernels tiles_;
   ThreadPool& pool_;
   std::map<const std::byte*, PackedMatrix> packed_;
   std::vector<AlignedBuffer> chunks_;

@@ -8,7 +8,8 @@ Range GuidedWork::take(std::size_t count, std::size_t grain, std::uint32_t threa
   std::size_t begin = begun_.load(std::memory_order_relaxed), end = 0;
   do {
     if (begin >= count) return {count, count};
-    const std::size_t piece = divide_up((count - begin) / (2 * threads) + 1, grain) * grain;
+    const std::size_t part = threads == 1 ? count : (count - begin) / (2 * threads) + 1;
+    const std::size_t piece = divide_up(part, grain) * grain;
     end = std::min(begin + piece, count);
   } while (!begun_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
   return {begin, end};

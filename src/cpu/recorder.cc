@@ -7,6 +7,11 @@
 #include "cpu/ops_row.h"
 
 namespace outrider {
+namespace {
+
+constexpr std::size_t kLine = 16;  // a cache line of floats
+
+}  // namespace
 
 CpuRecording::CpuRecording(std::size_t all_rows, std::size_t logit_rows, const CpuOptions& options,
                            PackedWeights& weights)
@@ -17,9 +22,8 @@ CpuRecording::CpuRecording(std::size_t all_rows, std::size_t logit_rows, const C
       weights_(&weights) {}
 
 std::size_t CpuRecording::take(std::size_t floats) {
-  constexpr std::size_t kAlign = 16;  // a cache line of floats
   const std::size_t offset = used_;
-  used_ += (floats + kAlign - 1) / kAlign * kAlign;
+  used_ += divide_up(floats, kLine) * kLine;
   most_ = std::max(most_, used_);
   return offset;
 }
@@ -31,14 +35,15 @@ Rows CpuRecording::scratch(RowSet set, std::uint32_t width) {
 
 void CpuRecording::release(std::size_t mark) {
   used_ = mark;
-  std::erase_if(rounded_,
-                [&](const Rounded& r) { return r.offset >= mark || r.rows.offset >= mark; });
+  std::erase_if(rounded_, [&](const Activations& x) {
+    return x.codes_offset >= mark || x.floats.offset >= mark;
+  });
   std::erase_if(angles_, [&](const Angles& a) { return a.rows.offset >= mark; });
 }
 
 void CpuRecording::forget_codes_of(const Rows& written) {
-  std::erase_if(rounded_, [&](const Rounded& r) {
-    return r.rows.offset < phase_.end_of(written) && written.offset < phase_.end_of(r.rows);
+  std::erase_if(rounded_, [&](const Activations& x) {
+    return x.floats.offset < phase_.end_of(written) && written.offset < phase_.end_of(x.floats);
   });
 }
 
@@ -47,13 +52,16 @@ WeightMode CpuRecording::mode(const Weight& weight, const Rows& in) {
   return weight_mode(weight, options_.integer_activations && in.width % 32 == 0);
 }
 
-namespace {
-
-Rows code_rows(const Rows& in, std::size_t offset) {
-  return {in.set, code_floats(in.width), code_floats(in.width), offset};
+// Behind the codes come tiles; all of it counts as rows of one width, so that nothing overlooks it.
+Rows CpuRecording::code_rows(const Rows& in, std::size_t offset) const {
+  const std::size_t rows = rows_in(in.set);
+  std::size_t floats = rows * code_floats(in.width);
+  if (weights_->tiles().take(rows)) {
+    floats += kLine + code_tiles(rows, in.width / 32) * sizeof(CodeTile) / sizeof(float);
+  }
+  const auto stride = static_cast<std::uint32_t>(divide_up(floats, std::max<std::size_t>(rows, 1)));
+  return {in.set, stride, stride, offset};
 }
-
-}  // namespace
 
 // By whoever has written a part of the rows, if that is known and blocks of codes stay whole: then
 // nobody has to wait.
@@ -67,15 +75,21 @@ Split CpuRecording::split_for_rounding(const Rows& in) const {
 
 Activations CpuRecording::activations(Rows in, WeightMode mode) {
   if (mode != WeightMode::kCodes) return {in, 0};
-  for (const Rounded& r : rounded_) {
-    if (r.rows.offset == in.offset && r.rows.width == in.width) return {in, r.offset};
+  for (const Activations& x : rounded_) {
+    if (x.floats.offset == in.offset && x.floats.width == in.width) return x;
   }
-  const std::size_t offset = take(rows_in(in.set) * code_floats(in.width));
+  const std::size_t rows = rows_in(in.set);
   RoundToCodesOp op;
-  op.x = {in, offset};
+  op.x.floats = in;
+  op.x.codes_offset = take(rows * code_rows(in, 0).stride);
+  if (weights_->tiles().take(rows)) {
+    const std::size_t behind = op.x.codes_offset + rows * code_floats(in.width);
+    op.x.tiles_offset = divide_up(behind, kLine) * kLine;
+  }
   op.split = split_for_rounding(in);
-  add(op, {Access::read(in, op.split), Access::write(code_rows(in, offset), op.split)});
-  rounded_.push_back({in, offset});
+  const Rows codes = code_rows(in, op.x.codes_offset);
+  add(op, {Access::read(in, op.split), Access::write(codes, op.split)});
+  rounded_.push_back(op.x);
   return op.x;
 }
 
@@ -141,7 +155,7 @@ class CommonRecorder : public Interface {
     require(in.width == w.cols && out.width == w.rows && in.set == out.set,
             "a matrix fits its rows");
     if (cpu_.packs(w, w.rows)) {
-      cpu_.need_scratch(cpu_.weights().scratch_bytes());
+      cpu_.need_scratch(cpu_.weights().tiles().scratch_bytes);
       PackedMatmulOp op;
       op.x = cpu_.activations(in, WeightMode::kCodes);
       op.w = cpu_.weights().of(w), op.out = out;

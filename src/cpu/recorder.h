@@ -81,11 +81,8 @@ class CpuRecording {
   Split split_for_rounding(const Rows& in) const;
   void forget_codes_of(const Rows& written);
 
-  // Codes of rows already rounded, valid until the rows are written or their place is released.
-  struct Rounded {
-    Rows rows;
-    std::size_t offset;
-  };
+  // Where codes of rows lie, in tiles as well if the launch has many.
+  Rows code_rows(const Rows& in, std::size_t offset) const;
   struct Angles {
     const float* frequency;
     Rows rows;
@@ -95,7 +92,8 @@ class CpuRecording {
   CpuOptions options_;
   PackedWeights* weights_;
   std::size_t used_ = 0, most_ = 0;  // floats
-  std::vector<Rounded> rounded_;
+  // Rows already rounded, valid until they are written or the place of their codes is released.
+  std::vector<Activations> rounded_;
   std::vector<Angles> angles_;
   std::unique_ptr<CpuProgram> program_ = std::make_unique<CpuProgram>();
 };

@@ -33,11 +33,12 @@ inline std::size_t weight_scratch_bytes(const Weight& weight) {
   return kWeightGroup * weight_row_bytes(weight);
 }
 
-// Activations as their mode wants them: rows of `floats`, or of codes kept in the workspace in
-// `codes`.
+// Activations as their mode wants them: rows of `floats`, or of codes kept in the workspace, for
+// launches of many rows in tiles as well. Places are in floats from the workspace's start.
 struct Activations {
   Rows floats;
-  std::size_t codes_offset = 0;  // floats from the workspace's start
+  std::size_t codes_offset = 0;
+  std::size_t tiles_offset = 0;  // 0: not in tiles
 };
 
 // Floats that the codes of one activation row take.
