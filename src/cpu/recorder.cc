@@ -124,6 +124,8 @@ namespace {
 constexpr Split kWholeRows = Split::by_parts(1), kColumns = Split::by_columns();
 // Launches of more rows than this keep all threads busy with whole rows.
 constexpr std::size_t kRowsInStretches = 16;
+// Products of a row that take so long that threads may ask for them piece by piece: some 20 us.
+constexpr std::size_t kGuidedLeast = std::size_t{1} << 20;
 // Stands for the stored keys and values, which lie outside the workspace.
 constexpr Rows kStoredKv{RowSet::kAll, 1, 1, std::numeric_limits<std::size_t>::max() / 2};
 
@@ -227,6 +229,10 @@ class CommonRecorder : public Interface {
  private:
   template <class Op>
   void add_product(const Op& op, WeightMode mode) {
+    const std::size_t products = cpu_.rows_in(op.out.set) * op.out.width * op.x.floats.width;
+    if (products < kGuidedLeast) {
+      return cpu_.add(op, {cpu_.reads(op.x, mode), Access::write(op.out, kColumns)});
+    }
     cpu_.add_guided(op, {cpu_.reads(op.x, mode), Access::write(op.out, Split::anyhow())});
   }
 
