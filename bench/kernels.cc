@@ -87,7 +87,7 @@ struct Bench {
       const double products = static_cast<double>(w.rows) * kCols * rows / time;
       fmt::print("{:5} {:4} rows {:8.2f} GB/s {:4.0f} % of memory {:8.1f} G products/s", name, rows,
                  bytes / time / 1e9, 100 * bytes / time / limits.bandwidth, products / 1e9);
-      const bool on_tiles = kernels.tiles.dot_packed != nullptr && rows >= kernels.tiles.rows_least;
+      const bool on_tiles = kernels.tiles.take(rows);
       const double rate = on_tiles ? limits.tile_rate : limits.rate;
       if (rate > 0)
         fmt::print(" {:4.0f} % of {}", 100 * products / rate, on_tiles ? "tiles" : "registers");

@@ -42,8 +42,8 @@ constexpr std::size_t tiles_of(std::size_t rows) {
 constexpr std::size_t rows_of_tile(std::size_t rows) {
   return divide_up(rows, tiles_of(rows));
 }
-// Codes of [rows, blocks] in tiles: [tiles_of(rows), blocks], and as many more behind them that are
-// read without use.
+// Tiles that the codes of [rows, blocks] take: [tiles_of(rows), blocks], and some behind them that
+// are read without use.
 constexpr std::size_t kCodeTilesBehind = 3;
 constexpr std::size_t code_tiles(std::size_t rows, std::size_t blocks) {
   return tiles_of(rows) * blocks + kCodeTilesBehind;

@@ -124,7 +124,7 @@ namespace {
 constexpr Split kWholeRows = Split::by_parts(1), kColumns = Split::by_columns();
 // Launches of more rows than this keep all threads busy with whole rows.
 constexpr std::size_t kRowsInStretches = 16;
-// Products of a row that take so long that threads may ask for them piece by piece: some 20 us.
+// A launch of so many products takes one thread some 20 us, long enough to be handed out in pieces.
 constexpr std::size_t kGuidedLeast = std::size_t{1} << 20;
 // Stands for the stored keys and values, which lie outside the workspace.
 constexpr Rows kStoredKv{RowSet::kAll, 1, 1, std::numeric_limits<std::size_t>::max() / 2};
