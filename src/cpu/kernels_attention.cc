@@ -244,7 +244,8 @@ void weigh(float* weight, std::size_t count, std::size_t stride, float* most, fl
   const Widest d;
   const std::size_t lanes = hn::Lanes(d);
   constexpr std::size_t kTotals = 16 * kHeads;
-  constexpr std::size_t kPeriod = std::max(hn::MaxLanes(Widest()), kHeads);  // heads repeat
+  // Heads repeat; a power of two.
+  constexpr std::size_t kPeriod = std::max(hn::MaxLanes(Widest()), kHeads);
   const std::size_t whole = divide_up(count, std::size_t{16}) * kTotals;
   std::fill(weight + count * kHeads, weight + whole, -std::numeric_limits<float>::infinity());
 
@@ -262,7 +263,8 @@ void weigh(float* weight, std::size_t count, std::size_t stride, float* most, fl
 
   float total[kTotals] = {};
   for (std::size_t i = 0; i < whole; i += lanes) {
-    const auto above = hn::Sub(hn::LoadU(d, weight + i), hn::LoadU(d, largest + i % kPeriod));
+    const auto above =
+        hn::Sub(hn::LoadU(d, weight + i), hn::LoadU(d, largest + (i & (kPeriod - 1))));
     const auto w = hn::Exp(d, above);
     float* sum = total + i % kTotals;
     hn::StoreU(w, d, weight + i);
