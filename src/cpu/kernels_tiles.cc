@@ -30,10 +30,9 @@ namespace {
 
 constexpr std::size_t kGroup = 16;  // weight rows
 constexpr std::size_t kTileRows = CodeTile::kRows;
-constexpr std::size_t kTilesMost = 8;         // that stay in that cache
-constexpr std::size_t kPanelBlocks = 16;      // 512 columns, ...
-constexpr std::size_t kPanelBlocksOfFew = 8;  // or half for up to two tiles: tried out
-constexpr std::size_t kStretchGroups = 64;    // whose sums wait there for the next panel
+constexpr std::size_t kTilesMost = 8;       // that stay in that cache
+constexpr std::size_t kPanelBlocks = 8;     // 256 columns: tried out
+constexpr std::size_t kStretchGroups = 32;  // whose sums wait there for the next panel: tried out
 
 // A block of 32 columns.
 struct alignas(64) WeightTile {
@@ -219,6 +218,23 @@ class Ahead {
   std::size_t turns_;
 };
 
+// Lines of memory that outputs will be written to, one in each row, asked for in as many calls: a
+// write to a line that is far away holds up those behind it, and so do many requests at once.
+class OutputsAhead {
+ public:
+  OutputsAhead(const float* first, std::size_t stride, std::size_t rows, std::size_t calls)
+      : next_(first), stride_(stride), left_(rows), each_(divide_up(rows, calls)) {}
+
+  HWY_INLINE void fetch() {
+    for (std::size_t i = 0; i < each_ && left_ > 0; ++i, --left_, next_ += stride_)
+      __builtin_prefetch(next_, 1, 2);
+  }
+
+ private:
+  const float* next_;
+  std::size_t stride_, left_, each_;
+};
+
 // Rounds of four products that a tile takes.
 constexpr std::size_t rounds_of(std::size_t blocks, std::size_t products) {
   return divide_up<std::size_t>(blocks * products, 4);
@@ -241,19 +257,9 @@ struct GroupJob {
   std::size_t tiles, blocks;
   bool first;     // the panel: sums begin
   Blocks behind;  // whose products come next
-  Ahead ahead;
-  // Where the sums will be written after this, if they will.
-  const float* out;
-  std::size_t out_stride;
+  Ahead weights;
+  OutputsAhead outputs;
 };
-
-// Stores to lines that are far away hold up those behind them.
-template <std::size_t kRows>
-HWY_INLINE void fetch_to_write(const GroupJob& job, std::size_t tile) {
-  if (job.out == nullptr) return;
-  const float* out = job.out + tile * kRows * job.out_stride;
-  for (std::size_t r = 0; r < kRows; ++r) __builtin_prefetch(out + r * job.out_stride, 1, 2);
-}
 
 template <class Kind, int kSlot>
 HWY_INLINE void start_product(Blocks at, std::size_t product) {
@@ -308,23 +314,25 @@ void add_group(const GroupJob& job) {
   constexpr std::size_t kBlocks = 4 / Kind::kProducts;  // of a round
   Sums sums[4];
   Floats acc[kRows];
-  Ahead ahead = job.ahead;
+  Ahead weights = job.weights;
+  OutputsAhead outputs = job.outputs;
   const std::size_t rounds = rounds_of(job.blocks, Kind::kProducts);
   const std::size_t products_of_last = job.blocks * Kind::kProducts - 4 * (rounds - 1);
   Blocks at{job.w, job.x};
   for (std::size_t tile = 0; tile < job.tiles; ++tile) {
     auto& total = job.sums[tile].of;
-    fetch_to_write<kRows>(job, tile);
 #pragma GCC unroll 16
     for (std::size_t r = 0; r < kRows; ++r) {
       acc[r] = job.first ? _mm512_setzero_ps() : _mm512_load_ps(total[r]);
     }
     for (std::size_t round = 1; round < rounds; ++round) {
-      ahead.fetch();
+      weights.fetch();
+      outputs.fetch();
       add_round<Kind>(at, at.behind(kBlocks), 4, sums, acc);
       at = at.behind(kBlocks);
     }
-    ahead.fetch();
+    weights.fetch();
+    outputs.fetch();
     const Blocks next_tile =
         tile + 1 < job.tiles ? Blocks{job.w, job.x + (tile + 1) * job.x_stride} : job.behind;
     add_round<Kind>(at, next_tile, products_of_last, sums, acc);
@@ -350,10 +358,7 @@ template <class Format>
 class Dots {
  public:
   Dots(const PackedDots& job, Scratch& scratch)
-      : job_(job),
-        scratch_(scratch),
-        tile_rows_(rows_of_tile(job.rows)),
-        panel_(tiles_of(job.rows) > 2 ? kPanelBlocks : kPanelBlocksOfFew) {}
+      : job_(job), scratch_(scratch), tile_rows_(rows_of_tile(job.rows)) {}
   void run() const;
 
  private:
@@ -367,7 +372,8 @@ class Dots {
   std::size_t rows_of(const Part& part, std::size_t tile) const {
     return std::min(tile_rows_, job_.rows - part.row - tile * tile_rows_);
   }
-  Ahead ahead_of(const Part& part, std::size_t group) const;
+  Ahead weights_ahead(const Part& part, std::size_t group) const;
+  OutputsAhead outputs_ahead(const Part& part, std::size_t group) const;
   void run(const Part& part) const;
   void unpack_weights(const Part& part, std::size_t group) const;
   void write_sums(const Part& part, std::size_t group) const;
@@ -386,7 +392,6 @@ class Dots {
   const PackedDots& job_;
   Scratch& scratch_;
   std::size_t tile_rows_;
-  std::size_t panel_;  // blocks
 };
 
 template <class Format>
@@ -397,10 +402,10 @@ void Dots<Format>::run() const {
   for (std::size_t row = 0; row < job_.rows; row += batch) {
     const std::size_t rows = std::min<std::size_t>(batch, job_.rows - row);
     for (std::size_t group = 0; group < job_.groups; group += kStretchGroups) {
-      for (std::size_t block = 0; block < job_.blocks; block += panel_) {
+      for (std::size_t block = 0; block < job_.blocks; block += kPanelBlocks) {
         run(Part{row, divide_up(rows, tile_rows_), group,
                  std::min(kStretchGroups, job_.groups - group), block,
-                 std::min(panel_, job_.blocks - block)});
+                 std::min(kPanelBlocks, job_.blocks - block)});
       }
     }
   }
@@ -423,27 +428,37 @@ void Dots<Format>::run(const Part& part) const {
                                part.blocks,
                                part.block == 0,
                                {weights_at(group + 1), rows(part)},
-                               ahead_of(part, group + 1),
-                               last ? out_of(part, group) : nullptr,
-                               job_.out_stride});
+                               weights_ahead(part, group + 1),
+                               outputs_ahead(part, group)});
     if (last) write_sums(part, group);
   }
 }
 
 // What comes behind a group: the next one, over the same panel or, behind the last, the next panel.
 template <class Format>
-Ahead Dots<Format>::ahead_of(const Part& part, std::size_t group) const {
+Ahead Dots<Format>::weights_ahead(const Part& part, std::size_t group) const {
   const std::size_t calls = part.tiles * rounds_of(part.blocks, Format::kProducts);
   if (group + 1 < part.groups) {
     return {stored(part.group + group + 1, part.block), bytes(part.blocks), calls};
   }
   const std::size_t block = part.block + part.blocks;
   if (block < job_.blocks) {
-    return {stored(part.group, block), bytes(std::min(panel_, job_.blocks - block)), calls};
+    return {stored(part.group, block), bytes(std::min(kPanelBlocks, job_.blocks - block)), calls};
   }
   const std::size_t next = part.group + part.groups;
-  const std::size_t blocks = std::min(panel_, job_.blocks);
+  const std::size_t blocks = std::min(kPanelBlocks, job_.blocks);
   return {stored(next, 0), next < job_.groups ? bytes(blocks) : 0, calls};
+}
+
+// Each panel asks for its share of the rows that the last one writes.
+template <class Format>
+OutputsAhead Dots<Format>::outputs_ahead(const Part& part, std::size_t group) const {
+  const std::size_t rows = std::min(part.tiles * tile_rows_, job_.rows - part.row);
+  const std::size_t panel = part.block / kPanelBlocks,
+                    panels = divide_up(job_.blocks, kPanelBlocks);
+  const std::size_t begin = rows * panel / panels, end = rows * (panel + 1) / panels;
+  return {out_of(part, group) + begin * job_.out_stride, job_.out_stride, end - begin,
+          part.tiles * rounds_of(part.blocks, Format::kProducts)};
 }
 
 template <class Format>
