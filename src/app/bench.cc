@@ -136,7 +136,7 @@ void fill_tables(const BenchOptions& o, const std::vector<Measured>& settings, b
                  BenchResults& results) {
   for (const std::uint32_t context : o.contexts) {
     const double rate = summed_up(samples_of(settings, context, 1, "0"), {}).rate;
-    results.decode.push_back({context, rate, rate * static_cast<double>(results.row_bytes)});
+    results.decode.push_back({context, rate, rate * static_cast<double>(results.token.bytes)});
   }
   for (const std::uint32_t slots : o.slots) {
     if (!drafts) break;
@@ -210,7 +210,9 @@ Result<int> run(BenchOptions o) {
   if (!runtime) return runtime.error();
   results.model = (*runtime)->target().config.name;
   results.device = (*runtime)->device();
-  results.row_bytes = bytes_read_for_a_row((*runtime)->target());
+  const TargetModel& target = (*runtime)->target();
+  results.token = work_of_a_row(target, true);
+  results.prompt_token = work_of_a_row(target, false);
   fmt::print(stderr, "{}\n", memory_line(**runtime));
   if (auto measured = measure_all(o, **runtime, results); !measured) return measured.error();
   if (o.json) {

@@ -101,8 +101,8 @@ ServeResult summed_up(const std::vector<ServeSample>& samples,
 
 void print_tables(const BenchResults& results) {
   fmt::print("{}\n{}: {:.1f} GB/s measured; a token reads {} of weights: {:.1f} tokens/s at most\n",
-             results.model, results.device, results.bandwidth / 1e9, in_words(results.row_bytes),
-             results.bandwidth / static_cast<double>(results.row_bytes));
+             results.model, results.device, results.bandwidth / 1e9, in_words(results.token.bytes),
+             results.bandwidth / static_cast<double>(results.token.bytes));
   fmt::print("\nprefill    prompt   rows/s\n");
   for (const PrefillResult& r : results.prefill) {
     fmt::print("           {:>6}  {:>7.1f}\n", r.prompt_rows, r.rate);
@@ -144,7 +144,9 @@ boost::json::object bench_json(const BenchResults& results) {
   return {{"model", results.model},
           {"device", results.device},
           {"bandwidth_bytes_per_second", results.bandwidth},
-          {"weight_bytes_per_token", results.row_bytes},
+          {"weight_bytes_per_token", results.token.bytes},
+          {"products_per_token", results.token.products},
+          {"products_per_prompt_token", results.prompt_token.products},
           {"prefill", std::move(prefill)},
           {"decode", std::move(decode)},
           {"draft", std::move(draft)},

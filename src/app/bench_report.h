@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/bench_run.h"
+#include "model/model.h"
 
 namespace outrider {
 
@@ -43,8 +44,9 @@ struct ServeResult {
 
 struct BenchResults {
   std::string device, model;
-  double bandwidth;         // bytes per second that the machine was measured to read
-  std::uint64_t row_bytes;  // of weights that a launch of one row reads
+  double bandwidth;  // bytes per second that the machine was measured to read
+  RowWork token;
+  RowWork prompt_token;  // that is not the prompt's last
   std::vector<PrefillResult> prefill{};
   std::vector<DecodeResult> decode{};
   std::vector<DraftResult> draft{};

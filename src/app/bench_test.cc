@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "app/bench_report.h"
@@ -97,20 +98,47 @@ TEST(Bench, a_token_reads_every_matrix_but_tables_and_the_experts_it_does_not_go
     return bytes;
   };
   const TargetModel dense = checked(load_target(golden_case("dense/target.gguf")));
-  EXPECT_EQ(bytes_read_for_a_row(dense), matrices(dense.file, ""));
+  EXPECT_EQ(work_of_a_row(dense, true).bytes, matrices(dense.file, ""));
   const TargetModel ple = checked(load_target(golden_case("ple/target.gguf")));
-  EXPECT_LE(bytes_read_for_a_row(ple),
+  EXPECT_LE(work_of_a_row(ple, true).bytes,
             matrices(ple.file, "") - ple.weights.per_layer_embed.bytes.size());
   const TargetModel moe = checked(load_target(golden_case("moe/target.gguf")));
   const std::uint64_t experts = matrices(moe.file, "_exps");
   ASSERT_GT(experts, 0u);
   const auto& shape = *moe.config.moe;
-  EXPECT_EQ(bytes_read_for_a_row(moe),
+  EXPECT_EQ(work_of_a_row(moe, true).bytes,
             matrices(moe.file, "") - experts + experts / shape.experts * shape.used);
 }
 
+TEST(Bench, rows_of_a_prompt_go_through_what_lies_before_the_last_keys_and_values) {
+  for (const char* name : {"dense/target.gguf", "ple/target.gguf"}) {
+    const TargetModel model = checked(load_target(golden_case(name)));
+    const std::uint32_t last = model.config.last_kv_layer();
+    const auto counts = [last](std::string_view tensor) {
+      for (std::uint32_t layer = 0; layer <= last; ++layer) {
+        const std::string of_layer = fmt::format("blk.{}.", layer);
+        if (!tensor.starts_with(of_layer)) continue;
+        const std::string_view part = tensor.substr(of_layer.size());
+        return layer < last || part == "attn_k.weight" || part == "attn_v.weight";
+      }
+      return tensor == "per_layer_model_proj.weight";
+    };
+    std::uint64_t all = 0, before = 0;
+    for (const GgufTensor& tensor : model.file.tensors()) {
+      if (tensor.dims < 2 || tensor.name == "per_layer_token_embd.weight") continue;
+      const std::uint64_t products = tensor.ne[0] * tensor.ne[1];
+      all += products;
+      if (counts(tensor.name)) before += products;
+    }
+    ASSERT_LT(before, all);
+    EXPECT_EQ(work_of_a_row(model, false).products, before) << name;
+    EXPECT_EQ(work_of_a_row(model, true).products, all) << name;
+  }
+}
+
 TEST(Bench, json_holds_every_table) {
-  BenchResults results{.device = "d", .model = "m", .bandwidth = 2e9, .row_bytes = 1000000};
+  BenchResults results{
+      .device = "d", .model = "m", .bandwidth = 2e9, .token = {1000000, 3}, .prompt_token = {9, 2}};
   results.prefill = {{128, 50}};
   results.decode = {{128, 500, 5e8}};
   results.draft = {{2, 0.5, 1.5, 4, 2.5}};
@@ -120,6 +148,9 @@ TEST(Bench, json_holds_every_table) {
   results.serve = {row};
   const auto json = bench_json(results);
   EXPECT_EQ(json.at("decode").at(0).at("of_bandwidth").as_double(), 0.25);
+  EXPECT_EQ(json.at("weight_bytes_per_token").to_number<int>(), 1000000);
+  EXPECT_EQ(json.at("products_per_token").to_number<int>(), 3);
+  EXPECT_EQ(json.at("products_per_prompt_token").to_number<int>(), 2);
   EXPECT_EQ(json.at("prefill").at(0).at("rows_per_second").as_double(), 50);
   EXPECT_EQ(json.at("draft").at(0).at("draft_step_ms").as_double(), 0.5);
   EXPECT_EQ(json.at("serve").at(0).at("tokens_per_second").as_double(), 9);

@@ -55,26 +55,30 @@ KvTarget kv_target(const DecoderConfig& config, const LayerConfig& layer) {
           layer.sliding ? config.reach : 0};
 }
 
-std::uint64_t bytes_read_for_a_row(const TargetModel& model) {
+RowWork work_of_a_row(const TargetModel& model, bool logits) {
   const TargetWeights& w = model.weights;
-  std::uint64_t bytes = w.output.bytes.size() + w.per_layer_proj.bytes.size();
-  for (const LayerWeights& layer : w.layers) {
-    for (const Weight* weight :
-         {&layer.attention.q, &layer.attention.k, &layer.attention.v, &layer.attention.out,
-          &layer.ffn.gate, &layer.ffn.up, &layer.ffn.down}) {
-      bytes += weight->bytes.size();
-    }
-    if (layer.per_layer) {
-      bytes += layer.per_layer->gate.bytes.size() + layer.per_layer->proj.bytes.size();
-    }
+  RowWork work;
+  const auto add = [&work](const Weight& weight, std::uint64_t parts = 1, std::uint64_t of = 1) {
+    work.bytes += weight.bytes.size() / of * parts;
+    work.products += std::uint64_t{weight.rows} * weight.cols / of * parts;
+  };
+  add(w.per_layer_proj);
+  if (logits) add(w.output);
+  for (std::size_t i = 0; i < w.layers.size(); ++i) {
+    const LayerWeights& layer = w.layers[i];
+    add(layer.attention.k), add(layer.attention.v);
+    if (!logits && i == model.config.last_kv_layer()) break;
+    add(layer.attention.q), add(layer.attention.out);
+    add(layer.ffn.gate), add(layer.ffn.up), add(layer.ffn.down);
+    if (layer.per_layer) add(layer.per_layer->gate), add(layer.per_layer->proj);
     if (!layer.moe) continue;
-    bytes += layer.moe->router.bytes.size();
+    add(layer.moe->router);
     for (const Weight* stack :
          {&layer.moe->gate_up, &layer.moe->gate, &layer.moe->up, &layer.moe->down}) {
-      bytes += stack->bytes.size() / model.config.moe->experts * model.config.moe->used;
+      add(*stack, model.config.moe->used, model.config.moe->experts);
     }
   }
-  return bytes;
+  return work;
 }
 
 Result<TargetModel> load_target(const std::string& path) {

@@ -35,9 +35,13 @@ struct DrafterModel {
   RopeTables rope;
 };
 
-// Bytes of weights that a launch of one row reads: of a mixture the experts that a row goes
-// through, of tables that are gathered nothing.
-std::uint64_t bytes_read_for_a_row(const TargetModel& model);
+// What a launch of one row reads of the weights, and its products of a weight and an activation: of
+// a mixture the experts that a row goes through, of tables that are gathered nothing. Rows whose
+// logits nobody wants, all of a prompt but the last, stop at the last keys and values.
+struct RowWork {
+  std::uint64_t bytes = 0, products = 0;
+};
+RowWork work_of_a_row(const TargetModel& model, bool logits);
 
 Result<TargetModel> load_target(const std::string& path);
 // Also checks that the drafter fits `target`.
