@@ -145,6 +145,7 @@ boost::json::object bench_json(const BenchResults& results) {
           {"device", results.device},
           {"bandwidth_bytes_per_second", results.bandwidth},
           {"weight_bytes_per_token", results.token.bytes},
+          {"weight_bytes_per_prompt_token", results.prompt_token.bytes},
           {"products_per_token", results.token.products},
           {"products_per_prompt_token", results.prompt_token.products},
           {"prefill", std::move(prefill)},

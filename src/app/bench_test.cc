@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "app/bench_report.h"
 #include "app/bench_run.h"
 #include "app/model_options.h"
@@ -88,33 +90,28 @@ TEST(Bench, repeats_are_paired_before_medians_are_taken) {
   EXPECT_FALSE(summed_up(drafted, {}).over_plain.has_value());
 }
 
-TEST(Bench, a_token_reads_every_matrix_but_tables_and_the_experts_it_does_not_go_through) {
-  const auto matrices = [](const GgufFile& file, std::string_view part) {
-    std::uint64_t bytes = 0;
-    for (const GgufTensor& tensor : file.tensors()) {
-      const bool counts = tensor.dims > 1 && tensor.name.find(part) != std::string_view::npos;
-      if (counts) bytes += tensor.bytes.size();
-    }
-    return bytes;
-  };
-  const TargetModel dense = checked(load_target(golden_case("dense/target.gguf")));
-  EXPECT_EQ(work_of_a_row(dense, true).bytes, matrices(dense.file, ""));
-  const TargetModel ple = checked(load_target(golden_case("ple/target.gguf")));
-  EXPECT_LE(work_of_a_row(ple, true).bytes,
-            matrices(ple.file, "") - ple.weights.per_layer_embed.bytes.size());
-  const TargetModel moe = checked(load_target(golden_case("moe/target.gguf")));
-  const std::uint64_t experts = matrices(moe.file, "_exps");
-  ASSERT_GT(experts, 0u);
-  const auto& shape = *moe.config.moe;
-  EXPECT_EQ(work_of_a_row(moe, true).bytes,
-            matrices(moe.file, "") - experts + experts / shape.experts * shape.used);
+// What rows go through of a file's matrices: all that `counts` names but the table that is
+// gathered, and of experts those that a row is sent to.
+RowWork work_in_file(const TargetModel& model,
+                     const std::function<bool(std::string_view)>& counts) {
+  RowWork work;
+  for (const GgufTensor& tensor : model.file.tensors()) {
+    if (tensor.dims < 2 || tensor.name == "per_layer_token_embd.weight") continue;
+    if (!counts(tensor.name)) continue;
+    const bool experts = tensor.name.find("_exps") != std::string_view::npos;
+    const std::uint64_t of = experts ? model.config.moe->experts : 1;
+    const std::uint64_t parts = experts ? model.config.moe->used : 1;
+    work.bytes += tensor.bytes.size() / of * parts;
+    work.products += tensor.ne[0] * tensor.ne[1] * tensor.ne[2] / of * parts;
+  }
+  return work;
 }
 
-TEST(Bench, rows_of_a_prompt_go_through_what_lies_before_the_last_keys_and_values) {
-  for (const char* name : {"dense/target.gguf", "ple/target.gguf"}) {
+TEST(Bench, a_row_goes_through_every_matrix_but_a_prompts_stops_at_the_last_keys_and_values) {
+  for (const char* name : {"dense/target.gguf", "ple/target.gguf", "moe/target.gguf"}) {
     const TargetModel model = checked(load_target(golden_case(name)));
     const std::uint32_t last = model.config.last_kv_layer();
-    const auto counts = [last](std::string_view tensor) {
+    const auto before_last = [last](std::string_view tensor) {
       for (std::uint32_t layer = 0; layer <= last; ++layer) {
         const std::string of_layer = fmt::format("blk.{}.", layer);
         if (!tensor.starts_with(of_layer)) continue;
@@ -123,16 +120,14 @@ TEST(Bench, rows_of_a_prompt_go_through_what_lies_before_the_last_keys_and_value
       }
       return tensor == "per_layer_model_proj.weight";
     };
-    std::uint64_t all = 0, before = 0;
-    for (const GgufTensor& tensor : model.file.tensors()) {
-      if (tensor.dims < 2 || tensor.name == "per_layer_token_embd.weight") continue;
-      const std::uint64_t products = tensor.ne[0] * tensor.ne[1];
-      all += products;
-      if (counts(tensor.name)) before += products;
+    const RowWork all = work_in_file(model, [](std::string_view) { return true; });
+    const RowWork before = work_in_file(model, before_last);
+    ASSERT_LT(before.products, all.products);
+    for (const bool logits : {false, true}) {
+      const RowWork work = work_of_a_row(model, logits);
+      EXPECT_EQ(work.bytes, (logits ? all : before).bytes) << name << " " << logits;
+      EXPECT_EQ(work.products, (logits ? all : before).products) << name << " " << logits;
     }
-    ASSERT_LT(before, all);
-    EXPECT_EQ(work_of_a_row(model, false).products, before) << name;
-    EXPECT_EQ(work_of_a_row(model, true).products, all) << name;
   }
 }
 
@@ -149,6 +144,7 @@ TEST(Bench, json_holds_every_table) {
   const auto json = bench_json(results);
   EXPECT_EQ(json.at("decode").at(0).at("of_bandwidth").as_double(), 0.25);
   EXPECT_EQ(json.at("weight_bytes_per_token").to_number<int>(), 1000000);
+  EXPECT_EQ(json.at("weight_bytes_per_prompt_token").to_number<int>(), 9);
   EXPECT_EQ(json.at("products_per_token").to_number<int>(), 3);
   EXPECT_EQ(json.at("products_per_prompt_token").to_number<int>(), 2);
   EXPECT_EQ(json.at("prefill").at(0).at("rows_per_second").as_double(), 50);

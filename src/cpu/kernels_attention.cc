@@ -244,8 +244,8 @@ void weigh(float* weight, std::size_t count, std::size_t stride, float* most, fl
   const Widest d;
   const std::size_t lanes = hn::Lanes(d);
   constexpr std::size_t kTotals = 16 * kHeads;
-  // Heads repeat; a power of two.
-  constexpr std::size_t kPeriod = std::max(hn::MaxLanes(Widest()), kHeads);
+  constexpr std::size_t kPeriod = std::max(hn::MaxLanes(Widest()), kHeads);  // heads repeat
+  static_assert((kPeriod & (kPeriod - 1)) == 0);
   const std::size_t whole = divide_up(count, std::size_t{16}) * kTotals;
   std::fill(weight + count * kHeads, weight + whole, -std::numeric_limits<float>::infinity());
 

@@ -31,8 +31,9 @@ namespace {
 constexpr std::size_t kGroup = 16;  // weight rows
 constexpr std::size_t kTileRows = CodeTile::kRows;
 constexpr std::size_t kTilesMost = 8;       // that stay in that cache
-constexpr std::size_t kPanelBlocks = 8;     // 256 columns: tried out
-constexpr std::size_t kStretchGroups = 32;  // whose sums wait there for the next panel: tried out
+constexpr std::size_t kPanelBlocks = 8;     // 256 columns; 384 and 512 were slower
+constexpr std::size_t kStretchGroups = 32;  // whose sums wait there for the next panel; so were 64
+constexpr std::size_t kOutputPanels = 8;    // that ask for lines to write: earlier, they are gone
 
 // A block of 32 columns.
 struct alignas(64) WeightTile {
@@ -218,8 +219,9 @@ class Ahead {
   std::size_t turns_;
 };
 
-// Lines of memory that outputs will be written to, one in each row, asked for in as many calls: a
-// write to a line that is far away holds up those behind it, and so do many requests at once.
+// Lines of memory that outputs will be written to, one in each row, asked for in so many calls, one
+// or two in each: a write to a line that is far away holds up those behind it, and so do many
+// requests at once.
 class OutputsAhead {
  public:
   OutputsAhead(const float* first, std::size_t stride, std::size_t rows, std::size_t calls)
@@ -364,6 +366,7 @@ class Dots {
  private:
   static constexpr std::size_t kBlocks = packed_columns(Format::kFormat) / 32;
   static constexpr std::size_t kBytes = packed_bytes(Format::kFormat, kGroup);
+  static_assert(kPanelBlocks % kBlocks == 0);
 
   static constexpr std::size_t bytes(std::size_t blocks) { return blocks / kBlocks * kBytes; }
   const std::byte* stored(std::size_t group, std::size_t block) const {
@@ -428,36 +431,40 @@ void Dots<Format>::run(const Part& part) const {
                                part.blocks,
                                part.block == 0,
                                {weights_at(group + 1), rows(part)},
-                               weights_ahead(part, group + 1),
+                               weights_ahead(part, group),
                                outputs_ahead(part, group)});
     if (last) write_sums(part, group);
   }
 }
 
-// What comes behind a group: the next one, over the same panel or, behind the last, the next panel.
+// While a group is used the next one is unpacked already. Asked for is the one behind that: of this
+// panel, or one of the first two of the next, in the next stretch if this panel is the last.
 template <class Format>
 Ahead Dots<Format>::weights_ahead(const Part& part, std::size_t group) const {
   const std::size_t calls = part.tiles * rounds_of(part.blocks, Format::kProducts);
-  if (group + 1 < part.groups) {
-    return {stored(part.group + group + 1, part.block), bytes(part.blocks), calls};
-  }
-  const std::size_t block = part.block + part.blocks;
-  if (block < job_.blocks) {
-    return {stored(part.group, block), bytes(std::min(kPanelBlocks, job_.blocks - block)), calls};
+  const auto ask = [&](std::size_t at, std::size_t block) {
+    return Ahead(stored(at, block), bytes(std::min(kPanelBlocks, job_.blocks - block)), calls);
+  };
+  if (group + 2 < part.groups) return ask(part.group + group + 2, part.block);
+  const std::size_t behind = group + 1 < part.groups ? 0 : 1;
+  if (part.block + part.blocks < job_.blocks) {
+    return ask(part.group + std::min(behind, part.groups - 1), part.block + part.blocks);
   }
   const std::size_t next = part.group + part.groups;
-  const std::size_t blocks = std::min(kPanelBlocks, job_.blocks);
-  return {stored(next, 0), next < job_.groups ? bytes(blocks) : 0, calls};
+  if (next >= job_.groups) return {job_.w, 0, calls};
+  return ask(std::min(next + behind, job_.groups - 1), 0);
 }
 
-// Each panel asks for its share of the rows that the last one writes.
+// Each of the last panels asks for its share of the rows that the last one writes.
 template <class Format>
 OutputsAhead Dots<Format>::outputs_ahead(const Part& part, std::size_t group) const {
   const std::size_t rows = std::min(part.tiles * tile_rows_, job_.rows - part.row);
-  const std::size_t panel = part.block / kPanelBlocks,
-                    panels = divide_up(job_.blocks, kPanelBlocks);
-  const std::size_t begin = rows * panel / panels, end = rows * (panel + 1) / panels;
-  return {out_of(part, group) + begin * job_.out_stride, job_.out_stride, end - begin,
+  const std::size_t all = divide_up(job_.blocks, kPanelBlocks), of = std::min(all, kOutputPanels);
+  const auto edge = [&](std::size_t panels) {  // rows asked for in so many panels
+    return panels + of < all ? 0 : rows * (panels + of - all) / of;
+  };
+  const std::size_t panel = part.block / kPanelBlocks, begin = edge(panel);
+  return {out_of(part, group) + begin * job_.out_stride, job_.out_stride, edge(panel + 1) - begin,
           part.tiles * rounds_of(part.blocks, Format::kProducts)};
 }
 
