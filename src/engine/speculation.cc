@@ -14,7 +14,8 @@ constexpr double kWorthIt = 1.015;            // gains below this may be noise
 constexpr std::uint32_t kProbeAfter = 4;      // tokens without drafts before one is tried again
 constexpr std::uint32_t kPlainAfter = 4;      // steps with drafts before one without is tried again
 constexpr double kProbeShare = 0.003;         // of all time that tries of drafts may cost,
-constexpr double kPlainShare = 0.005;         // and tries of none
+constexpr double kPlainShare = 0.005;         // and tries of none,
+constexpr double kLongerShare = 0.002;        // and of one more than pays
 constexpr double kProbeShareAtFirst = 0.012;  // as kProbeShare, while costs are not known yet:
 constexpr std::uint32_t kAtFirst = 256;       // so many launches
 constexpr double kProbeWorst = 2;             // times a launch without it that one can cost
@@ -90,11 +91,12 @@ std::span<const std::uint32_t> Speculation::choose(std::span<const DraftCandidat
   });
   const double plain_tokens = tokens,
                plain_seconds = target_.seconds(rows + granted) + draft_seconds();
-  const Pick pick = best_options(plain_tokens, rows + granted, room - granted,
-                                 plain_tokens / plain_seconds * kWorthIt);
+  Pick pick = best_options(plain_tokens, rows + granted, room - granted,
+                           plain_tokens / plain_seconds * kWorthIt);
   ++since_plain_;
   if (pick.count == 0) since_plain_ = 0, seconds_since_plain_ = 0;
   if (!affords_plain_step(plain_tokens, rows + granted, pick.rate)) {
+    pick = or_one_more(pick, plain_tokens, rows + granted, room - granted);
     for (std::uint32_t left = pick.count, i = 0; left > 0; ++i) {
       if (options_[i].position < pick.depth) ++lengths_[options_[i].candidate], --left, ++granted;
     }
@@ -109,20 +111,41 @@ Speculation::Pick Speculation::best_options(double plain_tokens, std::uint32_t r
                                             std::uint32_t room, double plain_rate) const {
   Pick best{.depth = 0, .count = 0, .rate = plain_rate};
   for (std::uint32_t depth = 1; depth <= kDraftsMax; ++depth) {
-    std::array<std::uint32_t, kDraftsMax> drafting = drafting_;
-    double tokens = plain_tokens, seconds = draft_seconds();
+    Drafts drafts{plain_tokens, draft_seconds(), drafting_};
     std::uint32_t count = 0;
     for (auto option = options_.begin(); option != options_.end() && count < room; ++option) {
       if (option->position >= depth) continue;
-      tokens += option->survival;
-      std::uint32_t& sequences = drafting[option->position];
-      seconds -= drafter_.seconds(sequences);
-      seconds += drafter_.seconds(++sequences);
-      const double rate = tokens / (target_.seconds(rows + ++count) + seconds);
+      drafts.add(*option, drafter_);
+      const double rate = drafts.tokens / (target_.seconds(rows + ++count) + drafts.seconds);
       if (rate > best.rate) best = {depth, count, rate};
     }
   }
   return best;
+}
+
+void Speculation::Drafts::add(const Option& option, const CostCurve& drafter) {
+  std::uint32_t& of_step = sequences[option.position];
+  tokens += option.survival;
+  seconds -= drafter.seconds(of_step);
+  seconds += drafter.seconds(++of_step);
+}
+
+// That one more draft would cost too much may be wrong, and who never tries never learns: now and
+// then one more than pays is tried, at what its time would have brought, less what it brings.
+Speculation::Pick Speculation::or_one_more(const Pick& pick, double plain_tokens,
+                                           std::uint32_t rows, std::uint32_t room) {
+  const Pick more{std::min(pick.depth + 1, kDraftsMax), pick.count + 1, pick.rate};
+  if (pick.count == 0 || more.count > room) return pick;
+  Drafts drafts{plain_tokens, draft_seconds(), drafting_};
+  std::uint32_t count = 0;
+  for (auto option = options_.begin(); option != options_.end() && count < more.count; ++option) {
+    if (option->position < more.depth) drafts.add(*option, drafter_), ++count;
+  }
+  if (count < more.count) return pick;
+  const double loss = target_.seconds(rows + count) + drafts.seconds - drafts.tokens / pick.rate;
+  if (loss > kLongerShare * seconds_since_longer_) return pick;
+  seconds_since_longer_ = 0;
+  return more;
 }
 
 // Whoever drafts in every step no longer knows what a step without drafts takes: now and then one
@@ -190,6 +213,7 @@ void Speculation::spent(double seconds) {
   // Nothing is saved up for a burst of tries.
   probe_budget_ = std::min(probe_budget_, kProbeWorst * seconds);
   seconds_since_plain_ += seconds;
+  seconds_since_longer_ += seconds;
 }
 
 }  // namespace outrider

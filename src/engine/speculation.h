@@ -76,9 +76,16 @@ class Speculation {
     std::uint32_t count;
     double rate;  // tokens a second of a step with them
   };
+  struct Drafts {  // of a step with some options
+    double tokens;
+    double seconds;                                   // of the draft steps
+    std::array<std::uint32_t, kDraftsMax> sequences;  // of each
+    void add(const Option& option, const CostCurve& drafter);
+  };
   // `rows` and `plain_tokens` of a step without them, `room` rows for them.
   Pick best_options(double plain_tokens, std::uint32_t rows, std::uint32_t room,
                     double plain_rate) const;
+  Pick or_one_more(const Pick& pick, double plain_tokens, std::uint32_t rows, std::uint32_t room);
   // Of all draft steps, with as many sequences as drafting_ says.
   double draft_seconds() const;
   void probe(std::span<const DraftCandidate> candidates, std::uint32_t rows, std::uint32_t room,
@@ -93,6 +100,7 @@ class Speculation {
   std::uint32_t launches_to_learn_;  // until costs count as known
   std::uint32_t since_plain_ = 0;    // steps in a row that drafted more than they had to,
   double seconds_since_plain_ = 0;   // and what they took
+  double seconds_since_longer_ = 0;  // since more drafts than pay were tried
   std::uint32_t unprobed_rows_ = 0;  // of the step in progress, but for its try; 0: it has none
   double probe_worth_ = 0;           // seconds that the try is expected to save
   std::vector<Option> options_;

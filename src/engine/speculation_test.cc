@@ -163,6 +163,36 @@ TEST(Speculation, a_step_without_drafts_interrupted_at_the_start_is_soon_tried_a
 
 // A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
 // as it takes. Counts the drafts of the tokens 500 to 1000.
+TEST(Speculation, a_size_that_an_earlier_process_found_slow_is_tried_again) {
+  // What launches of 1, 2, ... rows take, and what the earlier process believed of four and five.
+  const double seconds[] = {0.072, 0.080, 0.082, 0.085, 0.100, 0.120};
+  const CostCurve::Point believed[] = {
+      {1, 0.072}, {2, 0.080}, {3, 0.082}, {4, 0.1195}, {5, 0.1024}};
+  const CostCurve::Point drafter[] = {{1, 0.0033}};
+  Speculation speculation(1);
+  speculation.start_from(CostCurve(believed), CostCurve(drafter));
+  std::mt19937 bits(1);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  Acceptance own;
+  const double chances[] = {0.8, 0.65, 0.5};
+  int threes = 0;
+  for (int step = 0; step < 600; ++step) {
+    const DraftCandidate candidate{&own, {.n_min = 0, .n_max = 5}, 100, 0};
+    const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
+    std::uint32_t stands = 0;
+    const double draw = uniform(bits);
+    while (stands < length && stands < 3 && draw < chances[stands]) ++stands;
+    if (length > 0) {
+      speculation.drafted(std::vector<std::uint32_t>(length, 1), 0.0033 * length);
+      own.judged(length, stands);
+      speculation.judged(length, stands);
+    }
+    speculation.verified(1 + length, seconds[length]);
+    if (step >= 400 && length == 3) ++threes;
+  }
+  EXPECT_GT(threes, 150);
+}
+
 TEST(Speculation, launches_interrupted_at_the_start_do_not_end_drafting) {
   for (std::uint32_t interrupted = 1; interrupted <= 3; ++interrupted) {
     Speculation speculation(1);
