@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace outrider {
@@ -24,29 +25,40 @@ TEST(Acceptance, what_others_saw_counts_until_one_has_seen_enough) {
   EXPECT_LT(own.estimate(others.estimate())[0], 0.2);
 }
 
-// Runs draft rounds against true chances; returns what was chosen in the last of them.
-std::uint32_t settled(std::span<const double> chances, double target_row, double draft_step) {
-  Speculation speculation(1);
+// Runs draft rounds against true chances; returns the lengths chosen. `seconds` are a target
+// launch's by its drafts.
+template <class Seconds>
+std::vector<std::uint32_t> rounds(Speculation& speculation, std::span<const double> chances,
+                                  int steps, double draft_step, Seconds&& seconds) {
+  std::vector<std::uint32_t> lengths;
   std::mt19937 bits(1);
   std::uniform_real_distribution<double> uniform(0, 1);
   Acceptance own;
-  std::uint32_t length = 0, since = 0;
-  for (int step = 0; step < 800; ++step) {
+  std::uint32_t since = 0;
+  for (int step = 0; step < steps; ++step) {
     const DraftCandidate candidate{&own, {}, 100, since};
-    length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
+    const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
     std::uint32_t stands = 0;
     const double draw = uniform(bits);
     while (stands < length && stands < chances.size() && draw < chances[stands]) ++stands;
     if (length > 0) {
-      const std::vector<std::uint32_t> steps(length, 1);
-      speculation.drafted(steps, draft_step * length);
+      speculation.drafted(std::vector<std::uint32_t>(length, 1), draft_step * length);
       own.judged(length, stands);
       speculation.judged(length, stands);
     }
     since = length > 0 ? 0 : since + 1;
-    speculation.verified(1 + length, 1 + target_row * length);
+    speculation.verified(1 + length, seconds(length));
+    lengths.push_back(length);
   }
-  return length;
+  return lengths;
+}
+
+// What was chosen in the last of many.
+std::uint32_t settled(std::span<const double> chances, double target_row, double draft_step) {
+  Speculation speculation(1);
+  return rounds(speculation, chances, 800, draft_step,
+                [&](std::uint32_t drafts) { return 1 + target_row * drafts; })
+      .back();
 }
 
 TEST(Speculation, settles_near_the_length_that_pays) {
@@ -161,38 +173,22 @@ TEST(Speculation, a_step_without_drafts_interrupted_at_the_start_is_soon_tried_a
   EXPECT_LT(drafted, 20u);
 }
 
-// A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
-// as it takes. Counts the drafts of the tokens 500 to 1000.
 TEST(Speculation, a_size_that_an_earlier_process_found_slow_is_tried_again) {
   // What launches of 1, 2, ... rows take, and what the earlier process believed of four and five.
-  const double seconds[] = {0.072, 0.080, 0.082, 0.085, 0.100, 0.120};
+  const double seconds[] = {0.072, 0.080, 0.082, 0.085, 0.100, 0.120, 0.130, 0.150, 0.160};
   const CostCurve::Point believed[] = {
       {1, 0.072}, {2, 0.080}, {3, 0.082}, {4, 0.1195}, {5, 0.1024}};
   const CostCurve::Point drafter[] = {{1, 0.0033}};
+  const double chances[] = {0.8, 0.65, 0.5};
   Speculation speculation(1);
   speculation.start_from(CostCurve(believed), CostCurve(drafter));
-  std::mt19937 bits(1);
-  std::uniform_real_distribution<double> uniform(0, 1);
-  Acceptance own;
-  const double chances[] = {0.8, 0.65, 0.5};
-  int threes = 0;
-  for (int step = 0; step < 600; ++step) {
-    const DraftCandidate candidate{&own, {.n_min = 0, .n_max = 5}, 100, 0};
-    const std::uint32_t length = speculation.choose(std::span(&candidate, 1), 1, 30)[0];
-    std::uint32_t stands = 0;
-    const double draw = uniform(bits);
-    while (stands < length && stands < 3 && draw < chances[stands]) ++stands;
-    if (length > 0) {
-      speculation.drafted(std::vector<std::uint32_t>(length, 1), 0.0033 * length);
-      own.judged(length, stands);
-      speculation.judged(length, stands);
-    }
-    speculation.verified(1 + length, seconds[length]);
-    if (step >= 400 && length == 3) ++threes;
-  }
-  EXPECT_GT(threes, 150);
+  const auto lengths = rounds(speculation, chances, 600, 0.0033,
+                              [&](std::uint32_t drafts) { return seconds[drafts]; });
+  EXPECT_GT(std::count(lengths.begin() + 400, lengths.end(), 3u), 150);
 }
 
+// A busy machine: the first launches with drafts are interrupted, each for a hundred times as long
+// as it takes. Counts the drafts of the tokens 500 to 1000.
 TEST(Speculation, launches_interrupted_at_the_start_do_not_end_drafting) {
   for (std::uint32_t interrupted = 1; interrupted <= 3; ++interrupted) {
     Speculation speculation(1);
